@@ -1,0 +1,198 @@
+"""The fixed-point arithmetic of TensorFlow Lite's int8 scheme, once, for the whole package.
+
+Everything here reproduces TensorFlow Lite Micro's reference interpreter bit for bit: gemmlowp's double
+rounding (a saturating rounding doubling high multiply, then a rounding divide by a power of two). 32-bit
+values wrap modulo 2^32 where the device's registers do. Arrays are int64 with values in the int32 range,
+so that NumPy never overflows; ``wrap32`` brings sums back.
+
+Sources: "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"
+(Jacob et al., 2018), the TensorFlow Lite 8-bit quantization specification, gemmlowp's fixedpoint document.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+INT32_MIN = -(2**31)
+INT32_MAX = 2**31 - 1
+
+
+def wrap32(x: Any) -> Ints:
+    """``x`` reduced modulo 2^32 into the int32 range, as 32-bit registers do."""
+    wrapped: Ints = np.asarray(x, dtype=np.int64).astype(np.uint32).astype(np.int32).astype(np.int64)
+    return wrapped
+
+
+def quantize_multiplier(real: float) -> tuple[int, int]:
+    """``real`` as ``(multiplier, shift)`` with ``real ≈ multiplier / 2^31 · 2^shift``.
+
+    ``multiplier`` is 0 or in [2^30, 2^31). A value under about 2^-32 becomes ``(0, 0)``.
+    Raises ValueError for negative and non-finite values and for those whose shift exceeds 30.
+    """
+    if not math.isfinite(real) or real < 0.0:
+        raise ValueError(f"a requantization factor must be finite and not negative, not {real!r}")
+    if real == 0.0:
+        return 0, 0
+    fraction, shift = math.frexp(real)
+    multiplier = round_half_away(fraction * (1 << 31))
+    if multiplier == 1 << 31:
+        multiplier //= 2
+        shift += 1
+    if shift < -31:
+        return 0, 0
+    if shift > 30:
+        raise ValueError(f"a requantization factor of {real!r} is too large for 32-bit arithmetic")
+    return multiplier, shift
+
+
+def round_half_away(x: float) -> int:
+    """``x`` rounded to the nearest integer, halves away from zero (C's ``round``)."""
+    whole = math.floor(abs(x))
+    whole += abs(x) - whole >= 0.5
+    return int(math.copysign(whole, x))
+
+
+def saturating_rounding_doubling_high_mul(a: Ints, b: Ints | int) -> Ints:
+    """The high 32 bits of ``2·a·b``, rounded, saturated for a = b = -2^31."""
+    a64 = np.asarray(a, dtype=np.int64)
+    b64 = np.asarray(b, dtype=np.int64)
+    product = a64 * b64
+    nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
+    # Division by 2^31 that truncates towards zero, as C's does.
+    result = np.where(nudged >= 0, nudged >> 31, -((-nudged) >> 31))
+    overflow = (a64 == INT32_MIN) & (b64 == INT32_MIN)
+    return np.where(overflow, INT32_MAX, result).astype(np.int64)
+
+
+def rounding_divide_by_pot(x: Ints, exponent: Ints | int) -> Ints:
+    """``x / 2^exponent`` rounded to nearest, halves away from zero; ``exponent`` in 0..31."""
+    x64 = np.asarray(x, dtype=np.int64)
+    e = np.asarray(exponent, dtype=np.int64)
+    mask = (np.int64(1) << e) - 1
+    remainder = x64 & mask
+    threshold = (mask >> 1) + (x64 < 0)
+    rounded: Ints = (x64 >> e) + (remainder > threshold)
+    return rounded
+
+
+def multiply_by_quantized_multiplier(x: Ints, multiplier: Ints | int, shift: Ints | int) -> Ints:
+    """``x · multiplier / 2^31 · 2^shift`` with gemmlowp's double rounding.
+
+    ``x`` is int32-ranged; ``multiplier`` and ``shift`` broadcast against it. A left shift happens first and
+    wraps modulo 2^32.
+    """
+    s = np.asarray(shift, dtype=np.int64)
+    left = np.maximum(s, 0)
+    right = np.maximum(-s, 0)
+    shifted = wrap32(np.asarray(x, dtype=np.int64) << left)
+    return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(shifted, multiplier), right)
+
+
+def saturating_left_shift(x: Ints, exponent: int) -> Ints:
+    """``x · 2^exponent`` saturated to int32; ``exponent`` in 0..31."""
+    limited: Ints = np.clip(np.asarray(x, dtype=np.int64) << exponent, INT32_MIN, INT32_MAX)
+    return limited
+
+
+def rounding_half_sum(a: Ints, b: Ints) -> Ints:
+    """``(a + b) / 2`` rounded, halves away from zero."""
+    total = np.asarray(a, dtype=np.int64) + np.asarray(b, dtype=np.int64)
+    nudged = total + np.where(total >= 0, 1, -1)
+    return np.where(nudged >= 0, nudged >> 1, -((-nudged) >> 1))
+
+
+# gemmlowp's constants: fixed-point values of exp(-1/8), 1/3 and exp(-2^k) in Q0.31.
+_EXP_MINUS_EIGHTH = 1895147668
+_ONE_THIRD = 715827883
+_EXP_BARREL = (
+    (-2, 1672461947),
+    (-1, 1302514674),
+    (0, 790015084),
+    (1, 290630308),
+    (2, 39332535),
+    (3, 720401),
+    (4, 242),
+)
+
+
+def _exp_on_minus_quarter_to_zero(a: Ints) -> Ints:
+    """exp(a) for a in [-1/4, 0), Q0.31 in and out: a Taylor polynomial around -1/8."""
+    srdhm = saturating_rounding_doubling_high_mul
+    x = a + (1 << 28)
+    x2 = srdhm(x, x)
+    x3 = srdhm(x2, x)
+    x4 = srdhm(x2, x2)
+    x4_over_4 = rounding_divide_by_pot(x4, 2)
+    x_terms = rounding_divide_by_pot(srdhm(x4_over_4 + x3, _ONE_THIRD) + x2, 1)
+    return _EXP_MINUS_EIGHTH + srdhm(x + x_terms, _EXP_MINUS_EIGHTH)
+
+
+def exp_on_negative_values(a: Ints, integer_bits: int) -> Ints:
+    """exp(a) in Q0.31 for a ≤ 0 in Q(integer_bits).(31 - integer_bits); gemmlowp's algorithm."""
+    x = np.asarray(a, dtype=np.int64)
+    fractional_bits = 31 - integer_bits
+    one_quarter = 1 << (fractional_bits - 2)
+    a_mod_quarter_minus_quarter = (x & (one_quarter - 1)) - one_quarter
+    result = _exp_on_minus_quarter_to_zero(saturating_left_shift(a_mod_quarter_minus_quarter, integer_bits))
+    remainder = a_mod_quarter_minus_quarter - x
+    for exponent, multiplier in _EXP_BARREL:
+        if integer_bits > exponent:
+            bit = 1 << (fractional_bits + exponent)
+            taken = saturating_rounding_doubling_high_mul(result, multiplier)
+            result = np.where(remainder & bit, taken, result)
+    if integer_bits > 5:
+        clamp = -(1 << (fractional_bits + 5))
+        result = np.where(x < clamp, 0, result)
+    return np.where(x == 0, INT32_MAX, result).astype(np.int64)
+
+
+def _newton_reciprocal(half_denominator: Ints) -> Ints:
+    """1 / half_denominator in Q2.29 for a Q0.31 value in [1/2, 1]: three Newton-Raphson steps."""
+    srdhm = saturating_rounding_doubling_high_mul
+    x = 1515870810 + srdhm(half_denominator, -1010580540)  # 48/17 - 32/17 · d, Q2.29
+    for _ in range(3):
+        error = (1 << 29) - srdhm(half_denominator, x)
+        x = x + saturating_left_shift(srdhm(x, error), 2)
+    return x
+
+
+def one_over_one_plus_x(a: Ints) -> Ints:
+    """1 / (1 + a) in Q0.31 for a in [0, 1] in Q0.31."""
+    half_denominator = rounding_half_sum(np.asarray(a, dtype=np.int64), np.int64(INT32_MAX))  # type: ignore[arg-type]
+    return saturating_left_shift(_newton_reciprocal(half_denominator), 1)
+
+
+def logistic(a: Ints, integer_bits: int) -> Ints:
+    """1 / (1 + exp(-a)) in Q0.31 for a in Q(integer_bits).(31 - integer_bits)."""
+    x = np.asarray(a, dtype=np.int64)
+    positive = one_over_one_plus_x(exp_on_negative_values(-np.abs(x), integer_bits))
+    result = np.where(x > 0, positive, INT32_MAX - positive)
+    return np.where(x == 0, 1 << 30, result).astype(np.int64)
+
+
+def input_radius(integer_bits: int, left_shift: int) -> int:
+    """The largest |x| that still means something to a function of a Q(integer_bits) input."""
+    largest = math.ldexp(((1 << integer_bits) - 1) * (1 << (31 - integer_bits)), -left_shift)
+    return math.floor(largest)
+
+
+def quantize_float(x: NDArray[np.float32], scale: float, zero_point: int, low: int, high: int) -> Ints:
+    """``round(x / scale) + zero_point`` in single precision, halves away from zero, clamped to [low, high].
+
+    NaN becomes ``zero_point``: C leaves that conversion undefined, a device must not.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        ratio = np.asarray(x, dtype=np.float32) / np.float32(scale)
+    magnitude = np.abs(ratio)
+    whole = np.floor(magnitude)
+    rounded = np.copysign(whole + (magnitude - whole >= np.float32(0.5)), ratio)
+    # The clamp comes first so that infinities never reach the conversion.
+    limited = np.clip(np.nan_to_num(rounded, nan=0.0, posinf=1e9, neginf=-1e9), -1e9, 1e9)
+    quantized: Ints = np.clip(limited.astype(np.int64) + zero_point, low, high)
+    return quantized

@@ -1,0 +1,193 @@
+"""The graph: values, nodes and the only places that change them.
+
+A ``Value`` and a ``Node`` are frozen; rewriting means replacing. ``Graph`` keeps nodes in execution order and
+indexes producers and users, so that passes neither search nor leave the indexes stale.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgen.mindir.types import TensorType
+
+Array = NDArray[np.generic]
+
+
+class Operator(ABC):
+    """What the graph needs to know of an operator; ``microgen.ops`` says the rest.
+
+    Concrete operators are frozen dataclasses whose fields are the operator's attributes.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def check(self, node: Node) -> None:
+        """Raise VerifyError unless ``node``'s inputs and outputs obey this operator's typing rules."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """A tensor in the graph; ``data`` makes it a constant. Identity is the object's, names are labels."""
+
+    name: str
+    type: TensorType
+    data: Array | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.data is not None:
+            assert self.data.shape == self.type.shape and self.data.dtype == self.type.dtype.numpy, self.name
+            self.data.setflags(write=False)
+
+    @property
+    def is_const(self) -> bool:
+        """Whether the value is known at compile time."""
+        return self.data is not None
+
+    @property
+    def const(self) -> Array:
+        """The data of a constant."""
+        assert self.data is not None, f"{self.name} is not a constant"
+        return self.data
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The tensor's shape."""
+        return self.type.shape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One application of an operator. An absent optional input is None. ``name`` labels it in messages."""
+
+    op: Operator
+    inputs: tuple[Value | None, ...]
+    outputs: tuple[Value, ...]
+    name: str
+
+    def input(self, index: int) -> Value:
+        """The input at ``index``, which must be present."""
+        value = self.inputs[index]
+        assert value is not None, f"{self.name}: input {index} is absent"
+        return value
+
+    def optional_input(self, index: int) -> Value | None:
+        """The input at ``index``, or None when it is absent or the list is shorter."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    @property
+    def output(self) -> Value:
+        """The only output."""
+        assert len(self.outputs) == 1, f"{self.name} has {len(self.outputs)} outputs"
+        return self.outputs[0]
+
+    @property
+    def label(self) -> str:
+        """``name (OPERATOR)``, as errors show it."""
+        return f"{self.name} ({self.op.name})"
+
+
+class Graph:
+    """A model: inputs, outputs and nodes in execution order. Change it through its methods only."""
+
+    def __init__(self, name: str, inputs: Iterable[Value], outputs: Iterable[Value], nodes: Iterable[Node]) -> None:
+        self.name = name
+        self._inputs = tuple(inputs)
+        self._outputs = list(outputs)
+        self._nodes = list(nodes)
+        self._producer: dict[Value, Node] = {}
+        self._users: dict[Value, list[Node]] = {}
+        self._reindex()
+
+    def _reindex(self) -> None:
+        self._producer = {value: node for node in self._nodes for value in node.outputs}
+        self._users = {}
+        for node in self._nodes:
+            for value in dict.fromkeys(v for v in node.inputs if v is not None):
+                self._users.setdefault(value, []).append(node)
+
+    # Reading ------------------------------------------------------------------------------------------
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The values that the caller provides."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[Value, ...]:
+        """The values that the caller receives."""
+        return tuple(self._outputs)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes in execution order."""
+        return tuple(self._nodes)
+
+    def producer(self, value: Value) -> Node | None:
+        """The node that computes ``value``; None for graph inputs and constants."""
+        return self._producer.get(value)
+
+    def users(self, value: Value) -> tuple[Node, ...]:
+        """The nodes that read ``value``, in execution order."""
+        return tuple(self._users.get(value, ()))
+
+    def is_output(self, value: Value) -> bool:
+        """Whether the caller receives ``value``."""
+        return value in self._outputs
+
+    def sole_user(self, value: Value) -> Node | None:
+        """The one node that reads ``value`` if nobody else, the caller included, does."""
+        users = self._users.get(value, [])
+        return users[0] if len(users) == 1 and not self.is_output(value) else None
+
+    def values(self) -> Iterator[Value]:
+        """Every value once: inputs, then each node's inputs and outputs in order."""
+        seen = dict.fromkeys(self._inputs)
+        for node in self._nodes:
+            seen.update(dict.fromkeys(v for v in node.inputs if v is not None))
+            seen.update(dict.fromkeys(node.outputs))
+        seen.update(dict.fromkeys(self._outputs))
+        return iter(seen)
+
+    def constants(self) -> Iterator[Value]:
+        """Every constant that a node reads or the caller receives, once."""
+        return (value for value in self.values() if value.is_const)
+
+    def copy(self) -> Graph:
+        """A graph that can be changed without changing this one; values and nodes are shared (they are frozen)."""
+        return Graph(self.name, self._inputs, self._outputs, self._nodes)
+
+    # Changing -----------------------------------------------------------------------------------------
+
+    def replace_node(self, old: Node, *new: Node) -> None:
+        """Put ``new`` where ``old`` stood. Outputs of ``old`` that are still used must be produced by ``new``."""
+        at = self._nodes.index(old)
+        self._nodes[at : at + 1] = new
+        self._reindex()
+
+    def remove_nodes(self, nodes: Iterable[Node]) -> None:
+        """Take ``nodes`` out; their outputs must not be used any more."""
+        gone = set(nodes)
+        self._nodes = [node for node in self._nodes if node not in gone]
+        self._reindex()
+
+    def replace_value(self, old: Value, new: Value) -> None:
+        """Let every user of ``old``, the caller included, read ``new`` instead."""
+        self._nodes = [
+            Node(n.op, tuple(new if v is old else v for v in n.inputs), n.outputs, n.name) if old in n.inputs else n
+            for n in self._nodes
+        ]
+        self._outputs = [new if v is old else v for v in self._outputs]
+        self._reindex()
+
+    def reorder(self, nodes: Sequence[Node]) -> None:
+        """Set the execution order to ``nodes``, a permutation of the present ones."""
+        assert set(nodes) == set(self._nodes) and len(nodes) == len(self._nodes)
+        self._nodes = list(nodes)
+        self._reindex()

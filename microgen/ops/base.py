@@ -1,0 +1,182 @@
+"""What it takes to be an operator: the contract that each module of this package fills in.
+
+An operator is a frozen dataclass deriving from ``Op``; its fields are its attributes. Everything true of it
+is said in its module: how source formats spell it, its typing rules, its arithmetic on the host, its call in
+C, its cost, its limits and the samples that test it. Modules are found by scanning (``microgen.ops.registry``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from microgen.errors import VerifyError
+from microgen.mindir import Array, DType, Graph, Node, Operator, Value
+from microgen.ops.attributes import Activation, Padding
+from microgen.ops.call import Call, Target
+from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
+
+Constraint = Callable[["Op", Node], "str | None"]
+C = TypeVar("C", bound=Callable[..., "str | None"])
+
+
+def constraint(method: C) -> C:
+    """Mark ``method(self, node) -> str | None`` as a limit of the operator.
+
+    The docstring's first line states the rule; it is the line in the support table and the start of the error.
+    The method returns None when the node obeys, else what was found instead.
+    """
+    assert method.__doc__, f"{method.__name__}: a constraint's docstring is its text"
+    method.is_constraint = True  # type: ignore[attr-defined]
+    return method
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A single-operator graph for the differential tests; ``id`` is unique within the operator."""
+
+    id: str
+    graph: Graph
+
+
+class Op(Operator):
+    """Base of all operators.
+
+    Shapes are the model's own; host kernels see one more leading axis, the samples of a batch.
+    """
+
+    #: TensorFlow Lite builtin operators that map to this operator one to one.
+    tflite: ClassVar[tuple[str, ...]] = ()
+    #: The options table of those operators in the schema (``"Conv2DOptions"``), None without one.
+    tflite_options: ClassVar[str | None] = None
+    #: Whether a following clamp can be merged into the ``activation`` attribute.
+    fuses_clamp: ClassVar[bool] = False
+    #: Whether the output is the first input's bytes under another type: no code, no copy.
+    is_view: ClassVar[bool] = False
+
+    # Source formats -----------------------------------------------------------------------------------
+
+    @classmethod
+    def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
+        """The operator and its MindIR inputs; VerifyError for options that make no sense."""
+        return cls(), source.inputs
+
+    def to_tflite(self, node: Node) -> TFLiteForm:
+        """How ``node`` is written to a .tflite file; VerifyError where the format cannot express it."""
+        return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options)
+
+    # Typing -------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def infer(self, node: Node) -> tuple[tuple[DType, tuple[int, ...]], ...]:
+        """Element type and shape of every output, from the inputs; VerifyError when they do not fit together."""
+
+    def check(self, node: Node) -> None:
+        """Raise VerifyError unless types, shapes and this operator's constraints hold."""
+        self.check_types(node)
+        for problem in self.problems(node):
+            raise VerifyError(problem, where=node.label)
+
+    def check_types(self, node: Node) -> None:
+        """Raise VerifyError unless the outputs have the element types and shapes that ``infer`` gives."""
+        try:
+            inferred = self.infer(node)
+        except VerifyError as error:
+            raise VerifyError(error.what, where=node.label, hint=error.hint) from None
+        if len(inferred) != len(node.outputs):
+            raise VerifyError(f"has {len(node.outputs)} outputs, not {len(inferred)}", where=node.label)
+        for value, (dtype, shape) in zip(node.outputs, inferred, strict=True):
+            if (value.type.dtype, value.shape) != (dtype, shape):
+                found = f"{value.type.dtype} {list(value.shape)}"
+                raise VerifyError(f"output is {found}, not {dtype} {list(shape)}", where=node.label)
+
+    @classmethod
+    def constraints(cls) -> Iterator[tuple[str, Constraint]]:
+        """(rule, method) of every constraint, in the order of definition."""
+        members: dict[str, Constraint] = {}
+        for base in reversed(cls.__mro__):
+            for name, member in vars(base).items():
+                if getattr(member, "is_constraint", False):
+                    members[name] = member
+        for method in members.values():
+            yield (inspect.getdoc(method) or "").splitlines()[0].rstrip("."), method
+
+    def problems(self, node: Node) -> Iterator[str]:
+        """What keeps ``node`` from being compiled: one line per constraint that it breaks."""
+        for rule, method in self.constraints():
+            found = method(self, node)
+            if found is not None:
+                yield f"{rule}: {found}"
+
+    # Meaning ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        """The outputs, exactly.
+
+        Every array has a leading sample axis in front of the value's shape; its length is 1 for constants and
+        the number of samples otherwise. Results have it too.
+        """
+
+    def macs(self, node: Node) -> int:
+        """Multiply-accumulates of one inference."""
+        return 0
+
+    # Facts for the passes -----------------------------------------------------------------------------
+
+    def as_clamp(self, node: Node) -> Activation | None:
+        """The activation that ``node`` is, when it does nothing but clamp; None otherwise."""
+        return None
+
+    def with_clamp(self, clamp: Activation) -> Op | None:
+        """This operator followed by ``clamp``; None when it cannot express that."""
+        if not self.fuses_clamp:
+            return None
+        own = vars(self)["activation"]
+        assert isinstance(own, Activation)
+        merged = own.then(clamp)
+        instance: Any = self
+        return None if merged is None else dataclasses.replace(instance, activation=merged)
+
+    def as_padding(self, node: Node) -> Padding | None:
+        """The padding of height and width that ``node`` adds to an NHWC image, when it does nothing else and
+        fills with the image's zero point; None otherwise.
+        """
+        return None
+
+    def with_padding(self, extra: Padding) -> Op | None:
+        """This operator on an image that lacks ``extra`` padding (of zero points); None when it cannot be."""
+        return None
+
+    def is_identity(self, node: Node) -> bool:
+        """Whether the output is the first input, bit for bit, with the same type."""
+        return self.is_view and node.input(0).type == node.output.type
+
+    # C ------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
+        """The C calls that compute ``node``; none for a view."""
+
+    def in_place(self, node: Node) -> tuple[int, ...]:
+        """Inputs whose memory output 0 may take over while the kernel runs (it must write no byte that it
+        still has to read).
+        """
+        return ()
+
+    # Tests --------------------------------------------------------------------------------------------
+
+    @classmethod
+    @abstractmethod
+    def samples(cls) -> Iterator[Sample]:
+        """Single-operator graphs over this operator's parameters, for the registry-wide differential test."""
+
+
+def op_of(node: Node) -> Op:
+    """``node``'s operator with everything that this package knows of it."""
+    assert isinstance(node.op, Op), node.label
+    return node.op

@@ -1,0 +1,142 @@
+"""CONV_2D: two-dimensional convolution, with groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from microgen.errors import VerifyError
+from microgen.mindir import Array, Node, QuantParams
+from microgen.ops import sampling
+from microgen.ops.attributes import Activation, same_or_valid
+from microgen.ops.base import Sample
+from microgen.ops.call import Call, Context, Input, Output, Target, nhwc
+from microgen.ops.convolution import Convolution, bias_argument, bias_dims, per_channel_quant
+
+
+@dataclass(frozen=True)
+class Conv2D(Convolution):
+    """Filter [output channels, height, width, input channels / groups]."""
+
+    name: ClassVar[str] = "Conv2D"
+    tflite: ClassVar[tuple[str, ...]] = ("CONV_2D",)
+    tflite_options: ClassVar[str | None] = "Conv2DOptions"
+    channel_axis: ClassVar[int] = 0
+
+    def check_channels(self, node: Node) -> int:
+        depth, filter_ = node.input(0).shape[3], node.input(1).shape
+        if depth % filter_[3] or filter_[0] % (depth // filter_[3]):
+            raise VerifyError(f"{depth} input channels do not divide into groups for filter {list(filter_)}")
+        return filter_[0]
+
+    def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        image, filter_ = inputs[0], node.input(1).const
+        quant = node.input(0).type.quant
+        assert image is not None and quant is not None
+        samples, batch, _, _, depth = image.shape
+        out_h, out_w, channels = node.output.shape[1:]
+        kernel_h, kernel_w, group_depth = filter_.shape[1:]
+        # float64 matrix products of integers are exact (sums stay far below 2^53) and run on BLAS.
+        real = image.reshape(-1, *image.shape[2:]).astype(np.float64) - quant.zero_point
+        pad = self.padding
+        padded = np.pad(real, ((0, 0), (pad.top, pad.bottom), (pad.left, pad.right), (0, 0)))
+        taps = []
+        for y in range(kernel_h):
+            for x in range(kernel_w):
+                y0, x0 = y * self.dilation[0], x * self.dilation[1]
+                rows = slice(y0, y0 + (out_h - 1) * self.stride[0] + 1, self.stride[0])
+                columns = slice(x0, x0 + (out_w - 1) * self.stride[1] + 1, self.stride[1])
+                taps.append(padded[:, rows, columns, :])
+        patches = np.stack(taps, axis=3)  # [images, out_h, out_w, taps, depth]
+        groups = depth // group_depth
+        size = channels // groups
+        parts = []
+        for group in range(groups):
+            columns = slice(group * group_depth, (group + 1) * group_depth)
+            left = patches[..., columns].reshape(-1, kernel_h * kernel_w * group_depth)
+            right = filter_[group * size : (group + 1) * size].reshape(size, -1).astype(np.float64)
+            parts.append(left @ right.T)
+        accumulators = np.concatenate(parts, axis=1).astype(np.int64)
+        if (bias := node.optional_input(2)) is not None:
+            accumulators += bias.const.astype(np.int64).reshape(-1)
+        return [self.requantize(node, accumulators).reshape(samples, batch, out_h, out_w, channels)]
+
+    def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
+        image, filter_, output = node.input(0), node.input(1), node.output
+        scratch, guard = self.scratch(node)
+        args = (
+            Context(),
+            self.params(node, "cmsis_nn_conv_params"),
+            per_channel_quant(node),
+            nhwc(image.shape),
+            Input(0),
+            nhwc(filter_.shape),
+            Input(1),
+            bias_dims(output.shape[3]),
+            bias_argument(node),
+            nhwc(output.shape),
+            Output(),
+        )
+        return (Call("arm_convolve_wrapper_s8", args, scratch, guard),)
+
+    def scratch(self, node: Node) -> tuple[int, str]:
+        """(bytes, C guard) that the kernel asks for: row pointers and, with vertical padding, a row of zero points."""
+        _, _, width, depth = node.input(0).shape
+        rows, row_bytes = self.kernel(node)[0], width * depth
+        padded = self.padding.top > 0 or self.padding.bottom > 0
+        if rows == 1 and not padded:
+            return 0, ""
+        return 8 * rows + (row_bytes if padded else 0), f"MG_CONVOLVE_S8_SCRATCH({rows}, {row_bytes}, {int(padded)})"
+
+    @classmethod
+    def samples(cls) -> Iterator[Sample]:
+        def make(
+            id: str,
+            size: tuple[int, int, int],
+            filter_: tuple[int, int, int],
+            *,
+            groups: int = 1,
+            batch: int = 1,
+            padding: str = "SAME",
+            stride: tuple[int, int] = (1, 1),
+            dilation: tuple[int, int] = (1, 1),
+            activation: Activation = Activation.NONE,
+            axis: int | None = 0,
+            with_bias: bool = True,
+            zero_point: int = 3,
+        ) -> Sample:
+            channels, height, width = filter_
+            image = sampling.int8((batch, *size), 0.05, zero_point)
+            values = sampling.weights(id, (channels, height, width, size[2] // groups), axis)
+            bias = sampling.bias(id, image, values, channels) if with_bias else None
+            pads = same_or_valid(padding, size[:2], (height, width), stride, dilation)
+            spread = 0.05 * 0.02 * 60.0 * (height * width * size[2] / groups) ** 0.5
+            output = QuantParams.per_tensor(spread, -128 if activation in (Activation.RELU, Activation.RELU6) else -5)
+            return sampling.single(cls(stride, dilation, pads, activation), id, (image, values, bias), output)
+
+        yield make("3x3", (5, 6, 3), (4, 3, 3))
+        yield make("3x3_stride2_odd", (7, 6, 2), (5, 3, 3), stride=(2, 2))
+        yield make("3x3_stride2_even", (8, 9, 2), (3, 3, 3), stride=(2, 2), activation=Activation.RELU)
+        yield make("valid_5x2", (9, 7, 3), (2, 5, 2), padding="VALID", activation=Activation.RELU6)
+        yield make("stride_2x3", (9, 10, 1), (3, 4, 3), stride=(2, 3))
+        yield make("dilated", (9, 8, 2), (3, 3, 3), dilation=(2, 3))
+        yield make("dilated_valid", (11, 9, 1), (2, 3, 2), padding="VALID", dilation=(3, 2))
+        yield make("n1_to_1", (4, 4, 3), (3, 2, 2), activation=Activation.RELU_N1_TO_1)
+        yield make("pointwise", (5, 5, 8), (7, 1, 1))
+        yield make("pointwise_stride2", (5, 6, 8), (4, 1, 1), stride=(2, 2))
+        yield make("grouped", (5, 5, 6), (4, 3, 3), groups=2)
+        yield make("grouped_depthwise", (4, 5, 3), (6, 3, 3), groups=3)
+        yield make("batch2", (4, 5, 2), (3, 3, 3), batch=2)
+        yield make("per_tensor", (4, 5, 2), (3, 3, 3), axis=None)
+        yield make("no_bias", (4, 5, 2), (3, 3, 3), with_bias=False)
+        yield make("one_row", (1, 12, 3), (4, 1, 5))
+        yield make("one_column", (12, 1, 3), (4, 5, 1), stride=(2, 1))
+        yield make("kernel_above_input", (2, 3, 2), (3, 5, 7))
+        yield make("zero_point_low", (4, 4, 3), (3, 3, 3), zero_point=-128)
+        yield make("zero_point_high", (4, 4, 3), (3, 3, 3), zero_point=127)
+        for depth in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17):
+            yield make(f"depth_{depth}", (3, 4, depth), (depth + 1, 2, 3))
+            yield make(f"pointwise_{depth}", (2, 3, depth), (18 - depth, 1, 1))

@@ -1,0 +1,229 @@
+"""What CONV_2D and DEPTHWISE_CONV_2D share: attributes, typing, requantization, the C parameter blocks."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from microgen import arith
+from microgen.errors import VerifyError
+from microgen.mindir import Array, DType, Node, Value
+from microgen.ops.attributes import Activation, Padding, image_size, padding_kind, same_or_valid, window_output
+from microgen.ops.base import Op, constraint
+from microgen.ops.call import Arg, Const, FieldValue, Input, Int, Null, Struct, ints
+from microgen.ops.tflite_form import ACTIVATION, PADDING, Option, TFLiteForm, TFLiteSource
+
+
+@dataclass(frozen=True)
+class Convolution(Op):
+    """A sliding window with weights. Inputs: NHWC image, filter, optional int32 bias."""
+
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: Padding = Padding()
+    activation: Activation = Activation.NONE
+
+    fuses_clamp: ClassVar[bool] = True
+    #: The filter's axis that counts output channels.
+    channel_axis: ClassVar[int]
+
+    @classmethod
+    def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
+        image, filter_ = source.input(0), source.input(1)
+        if len(image.shape) != 4 or len(filter_.shape) != 4:
+            raise VerifyError(
+                f"input and filter must have 4 dimensions, not {len(image.shape)} and {len(filter_.shape)}"
+            )
+        stride = source.pair("StrideH", "StrideW")
+        dilation = source.pair("DilationHFactor", "DilationWFactor")
+        kind = source.enum("Padding", PADDING)
+        padding = same_or_valid(kind, image_size(image), image_size(filter_), stride, dilation)
+        activation = fused_activation(source)
+        return cls(stride, dilation, padding, activation), (source.inputs + (None,))[:3]
+
+    def to_tflite(self, node: Node) -> TFLiteForm:
+        kernel, size = self.kernel(node), image_size(node.input(0))
+        kind = padding_kind(self.padding, size, kernel, self.stride, self.dilation)
+        if kind is None:
+            raise VerifyError(f"padding {self.padding} is neither SAME nor VALID", where=node.label)
+        options: dict[str, Option] = {
+            "Padding": PADDING.index(kind),
+            "StrideH": self.stride[0],
+            "StrideW": self.stride[1],
+            "DilationHFactor": self.dilation[0],
+            "DilationWFactor": self.dilation[1],
+            "FusedActivationFunction": ACTIVATION.index(self.activation.value),
+            **self.extra_options(node),
+        }
+        return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options, options, version=3)
+
+    def extra_options(self, node: Node) -> dict[str, Option]:
+        """Options that only one of the two operators has."""
+        return {}
+
+    def kernel(self, node: Node) -> tuple[int, int]:
+        """(height, width) of the filter."""
+        _, height, width, _ = node.input(1).shape
+        return height, width
+
+    @abstractmethod
+    def check_channels(self, node: Node) -> int:
+        """The number of output channels; VerifyError when input and filter do not fit together."""
+
+    def infer(self, node: Node) -> tuple[tuple[DType, tuple[int, ...]], ...]:
+        image, filter_ = node.input(0), node.input(1)
+        if len(image.shape) != 4 or len(filter_.shape) != 4:
+            raise VerifyError(
+                f"input and filter must have 4 dimensions, not {len(image.shape)} and {len(filter_.shape)}"
+            )
+        channels = self.check_channels(node)
+        bias = node.optional_input(2)
+        if bias is not None and bias.type.elements != channels:
+            raise VerifyError(f"{bias.type.elements} biases for {channels} output channels")
+        height, width = window_output(image_size(image), self.kernel(node), self.stride, self.dilation, self.padding)
+        if min(height, width) < 1:
+            raise VerifyError(f"the {self.kernel(node)} window does not fit into the padded input {image.shape}")
+        return ((image.type.dtype, (image.shape[0], height, width, channels)),)
+
+    @constraint
+    def int8_tensors(self, node: Node) -> str | None:
+        """input, filter and output are int8 with quantization parameters, input and output per tensor"""
+        return quantized_int8(node, (node.input(0), node.output), (node.input(1),))
+
+    @constraint
+    def constant_filter(self, node: Node) -> str | None:
+        """filter and bias are constants"""
+        return not_constant(node.input(1), node.optional_input(2))
+
+    @constraint
+    def symmetric_filter(self, node: Node) -> str | None:
+        """the filter is symmetric (zero point 0), with one scale or one per output channel"""
+        quant = node.input(1).type.quant
+        if quant is None:
+            return None
+        if any(quant.zero_points):
+            return f"zero point {next(filter(None, quant.zero_points))}"
+        if quant.axis is not None and quant.axis != self.channel_axis and not quant.is_per_tensor:
+            return f"scales along axis {quant.axis}"
+        return None
+
+    @constraint
+    def int32_bias(self, node: Node) -> str | None:
+        """the bias is int32"""
+        return wrong_bias(node.optional_input(2))
+
+    @constraint
+    def representable(self, node: Node) -> str | None:
+        """input scale times filter scale over output scale is below 2^30"""
+        return self._factors_problem(node)
+
+    def _factors_problem(self, node: Node) -> str | None:
+        try:
+            requantization(node)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def with_padding(self, extra: Padding) -> Op:
+        return dataclasses.replace(self, padding=self.padding + extra)
+
+    def macs(self, node: Node) -> int:
+        _, height, width, channels = node.output.shape
+        filter_ = node.input(1)
+        per_output = filter_.type.elements // filter_.shape[self.channel_axis]
+        return node.output.shape[0] * height * width * channels * per_output
+
+    def requantize(self, node: Node, accumulators: Array) -> Array:
+        """int64 accumulators (bias included) as int8 outputs, channels last."""
+        assert node.output.type.quant is not None
+        multipliers, shifts = requantization(node)
+        scaled = arith.multiply_by_quantized_multiplier(arith.wrap32(accumulators), multipliers, shifts)
+        low, high = self.activation.bounds(node.output.type)
+        return np.clip(scaled + node.output.type.quant.zero_point, low, high).astype(np.int8)
+
+    def params(self, node: Node, ctype: str, **leading: int) -> Struct:
+        """``cmsis_nn_conv_params`` or ``cmsis_nn_dw_conv_params``."""
+        source, result = node.input(0).type.quant, node.output.type.quant
+        assert source is not None and result is not None
+        low, high = self.activation.bounds(node.output.type)
+        fields: tuple[tuple[str, FieldValue], ...] = (
+            *ints(input_offset=-source.zero_point, output_offset=result.zero_point, **leading),
+            ("stride", Struct("cmsis_nn_tile", ints(w=self.stride[1], h=self.stride[0]))),
+            ("padding", Struct("cmsis_nn_tile", ints(w=self.padding.left, h=self.padding.top))),
+            ("dilation", Struct("cmsis_nn_tile", ints(w=self.dilation[1], h=self.dilation[0]))),
+            ("activation", Struct("cmsis_nn_activation", ints(min=low, max=high))),
+        )
+        return Struct(ctype, fields)
+
+
+def requantization(node: Node) -> tuple[arith.Ints, arith.Ints]:
+    """(multipliers, shifts) per output channel of a convolution or dense layer; ValueError when out of range."""
+    source, filter_, result = node.input(0).type.quant, node.input(1).type.quant, node.output.type.quant
+    assert source is not None and filter_ is not None and result is not None
+    channels = node.output.shape[-1]
+    pairs = [arith.quantize_multiplier(source.scale * s / result.scale) for s in filter_.scales]
+    if len(pairs) == 1:
+        pairs *= channels
+    table = np.array(pairs, dtype=np.int64)
+    return table[:, 0], table[:, 1]
+
+
+def per_channel_quant(node: Node) -> Struct:
+    """``cmsis_nn_per_channel_quant_params``."""
+    multipliers, shifts = requantization(node)
+    return Struct(
+        "cmsis_nn_per_channel_quant_params",
+        (
+            ("multiplier", Const("multiplier", multipliers.astype(np.int32))),
+            ("shift", Const("shift", shifts.astype(np.int32))),
+        ),
+    )
+
+
+def bias_argument(node: Node, index: int = 2) -> Arg:
+    """The bias, or a null pointer."""
+    return Null() if node.optional_input(index) is None else Input(index)
+
+
+def bias_dims(channels: int) -> Struct:
+    """``cmsis_nn_dims`` of a bias."""
+    return Struct("cmsis_nn_dims", (*ints(n=1, h=1, w=1), ("c", Int(channels))))
+
+
+def fused_activation(source: TFLiteSource) -> Activation:
+    """The fused activation; VerifyError for those that are not clamps."""
+    name = source.enum("FusedActivationFunction", ACTIVATION)
+    try:
+        return Activation(name)
+    except ValueError:
+        raise VerifyError(
+            f"fused activation {name} is not supported, only NONE, RELU, RELU_N1_TO_1 and RELU6"
+        ) from None
+
+
+def quantized_int8(node: Node, per_tensor: tuple[Value, ...], others: tuple[Value, ...] = ()) -> str | None:
+    """What is wrong with tensors that must be quantized int8, ``per_tensor`` ones with a single scale."""
+    for value in (*per_tensor, *others):
+        if value.type.dtype is not DType.INT8:
+            return f"{value.name!r} is {value.type.dtype}"
+        if value.type.quant is None:
+            return f"{value.name!r} has no quantization parameters"
+    for value in per_tensor:
+        if value.type.quant is not None and not value.type.quant.is_per_tensor:
+            return f"{value.name!r} has {len(value.type.quant.scales)} scales"
+    return None
+
+
+def not_constant(*values: Value | None) -> str | None:
+    """The first of ``values`` that is computed at run time."""
+    found = next((v for v in values if v is not None and not v.is_const), None)
+    return None if found is None else f"{found.name!r} is computed at run time"
+
+
+def wrong_bias(bias: Value | None) -> str | None:
+    """What is wrong with a bias that must be int32."""
+    return None if bias is None or bias.type.dtype is DType.INT32 else f"{bias.name!r} is {bias.type.dtype}"

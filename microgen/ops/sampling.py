@@ -1,0 +1,73 @@
+"""Builders for the samples that operators offer to the differential tests: seeded, small, in range."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from microgen.mindir import Array, DType, Graph, Node, QuantParams, TensorType, Value
+from microgen.ops.base import Op, Sample
+
+
+def rng(*key: object) -> np.random.Generator:
+    """A generator that depends on ``key`` alone."""
+    return np.random.default_rng(zlib.crc32(repr(key).encode()))
+
+
+def int8(shape: Sequence[int], scale: float = 0.05, zero_point: int = 3) -> TensorType:
+    """A per-tensor quantized int8 type."""
+    return TensorType(DType.INT8, tuple(shape), QuantParams.per_tensor(scale, zero_point))
+
+
+def weights(key: object, shape: Sequence[int], axis: int | None = 0, scale: float = 0.02) -> Value:
+    """A constant int8 filter in [-127, 127], with one scale for each slice along ``axis`` (None: one scale)."""
+    generator = rng("weights", key, tuple(shape))
+    data = generator.integers(-127, 128, shape, dtype=np.int8)
+    if axis is None:
+        quant = QuantParams.per_tensor(scale, 0)
+    else:
+        factors = generator.uniform(0.3, 1.7, shape[axis])
+        scales = tuple(float(np.float32(scale * f)) for f in factors)
+        quant = QuantParams(scales, (0,) * len(scales), axis)
+    return Value("weights", TensorType(DType.INT8, tuple(shape), quant), data)
+
+
+def bias(key: object, input_type: TensorType, filter_value: Value, size: int) -> Value:
+    """A constant int32 bias with the scales ``input · filter``."""
+    assert input_type.quant is not None and filter_value.type.quant is not None
+    data = rng("bias", key, size).integers(-3000, 3000, size, dtype=np.int32)
+    scales = tuple(float(np.float32(input_type.quant.scale * s)) for s in filter_value.type.quant.scales)
+    quant = QuantParams(scales, (0,) * len(scales), 0 if len(scales) > 1 else None)
+    return Value("bias", TensorType(DType.INT32, (size,), quant), data)
+
+
+def constant(name: str, data: Array, quant: QuantParams | None = None) -> Value:
+    """A constant value of ``data``'s own type."""
+    return Value(name, TensorType(DType(str(data.dtype)), data.shape, quant), data)
+
+
+def single(
+    op: Op,
+    id: str,
+    inputs: Sequence[TensorType | Value | None],
+    output: QuantParams | Sequence[TensorType] | None,
+) -> Sample:
+    """A one-node graph: a TensorType becomes a graph input, a Value a constant, None an absent input.
+
+    ``output`` is the quantization of the only output (its element type and shape are inferred), or the full
+    types of all outputs.
+    """
+    operands = tuple(
+        Value(f"input_{i}", item) if isinstance(item, TensorType) else item for i, item in enumerate(inputs)
+    )
+    if output is None or isinstance(output, QuantParams):
+        draft = Node(op, operands, (), op.name)
+        types = [TensorType(dtype, shape, output) for dtype, shape in op.infer(draft)]
+    else:
+        types = list(output)
+    outputs = tuple(Value(f"output_{i}", t) for i, t in enumerate(types))
+    node = Node(op, operands, outputs, f"{op.name}_{id}")
+    graph_inputs = [v for v in operands if v is not None and not v.is_const]
+    return Sample(id, Graph(f"{op.name}_{id}", graph_inputs, outputs, [node]))

@@ -1,0 +1,74 @@
+"""What passes between an operator and the TensorFlow Lite frontend and exporter; neither imports tflite here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from microgen.errors import VerifyError
+from microgen.mindir import Array, Value
+
+Option = int | float | bool | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TFLiteSource:
+    """One operator of a .tflite file.
+
+    ``option`` looks a field of the options table up by its name in the schema's generated Python accessors
+    (``"StrideH"``); a missing table or field gives the schema's default. ``inputs`` hold None for absent ones.
+    """
+
+    operator: str
+    inputs: tuple[Value | None, ...]
+    outputs: tuple[Value, ...]
+    option: Callable[[str], Option]
+
+    def input(self, index: int) -> Value:
+        """The input at ``index``; VerifyError when absent."""
+        value = self.inputs[index] if index < len(self.inputs) else None
+        if value is None:
+            raise VerifyError(f"input {index} is missing")
+        return value
+
+    def const(self, index: int) -> Array:
+        """The data of the constant input at ``index``; VerifyError when absent or computed at run time."""
+        value = self.input(index)
+        if not value.is_const:
+            raise VerifyError(f"input {index} ({value.name!r}) must be a constant")
+        return value.const
+
+    def int_option(self, name: str) -> int:
+        """An integer field."""
+        value = self.option(name)
+        assert isinstance(value, int), name
+        return value
+
+    def pair(self, height: str, width: str) -> tuple[int, int]:
+        """Two integer fields, both at least 1."""
+        pair = (self.int_option(height), self.int_option(width))
+        if min(pair) < 1:
+            raise VerifyError(f"{height} and {width} must be at least 1, not {pair[0]} and {pair[1]}")
+        return pair
+
+    def enum(self, name: str, names: tuple[str, ...]) -> str:
+        """An enumeration's name; VerifyError for a number that the schema does not have."""
+        value = self.int_option(name)
+        if not 0 <= value < len(names):
+            raise VerifyError(f"{name} has the unknown value {value}")
+        return names[value]
+
+
+PADDING = ("SAME", "VALID")
+ACTIVATION = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
+
+
+@dataclass(frozen=True, slots=True)
+class TFLiteForm:
+    """An operator to be written to a .tflite file: builtin name, options table and fields, inputs."""
+
+    operator: str
+    inputs: tuple[Value | None, ...]
+    options_table: str | None = None
+    options: Mapping[str, Option] = field(default_factory=dict)
+    version: int = 1

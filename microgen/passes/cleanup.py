@@ -1,0 +1,62 @@
+"""Dead code, chains of views, and nodes that do nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from microgen.mindir import Graph, Node, Value
+from microgen.ops.base import op_of
+
+
+def remove_dead_code(graph: Graph) -> bool:
+    """Remove nodes none of whose outputs is used."""
+    dead: list[Node] = []
+    needed: set[Value] = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if needed.isdisjoint(node.outputs):
+            dead.append(node)
+        else:
+            needed.update(v for v in node.inputs if v is not None)
+    if dead:
+        graph.remove_nodes(dead)
+    return bool(dead)
+
+
+def merge_views(graph: Graph) -> bool:
+    """Let a view of a view look at the original: reshape(reshape(x)) is one reshape."""
+    changed = False
+    for node in graph.nodes:
+        if not op_of(node).is_view:
+            continue
+        inner = graph.producer(node.input(0))
+        if inner is not None and op_of(inner).is_view and op_of(inner).name == op_of(node).name:
+            graph.replace_node(node, dataclasses.replace(node, inputs=(inner.input(0), *node.inputs[1:])))
+            changed = True
+    return changed
+
+
+def drop_identities(graph: Graph) -> bool:
+    """Remove nodes whose output is their input, bit for bit.
+
+    A graph output keeps its value: the input's producer then computes it directly. An identity between a
+    graph input (or another output) and a graph output stays, for the caller reads both.
+    """
+    changed = False
+    for node in graph.nodes:
+        if not op_of(node).is_identity(node):
+            continue
+        source, result = node.input(0), node.output
+        if not graph.is_output(result):
+            graph.replace_value(result, source)
+            graph.remove_nodes([n for n in graph.nodes if n.outputs == (result,)])
+            changed = True
+            continue
+        producer = graph.producer(source)
+        if producer is None or graph.is_output(source):
+            continue
+        outputs = tuple(result if v is source else v for v in producer.outputs)
+        graph.remove_nodes([node])
+        graph.replace_node(producer, dataclasses.replace(producer, outputs=outputs))
+        graph.replace_value(source, result)
+        changed = True
+    return changed

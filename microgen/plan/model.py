@@ -1,0 +1,39 @@
+"""What a plan is: the steps in order and where every tensor and scratch area lies in the arena."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from microgen.mindir import Graph, Node, Value
+from microgen.ops.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node in execution order with its C calls (none for a view) and its scratch.
+
+    ``scratch_bytes`` is the largest scratch of the step's calls, 0 without any; ``scratch_offset`` is where it
+    lies in the arena. Scratch belongs to the step alone.
+    """
+
+    node: Node
+    calls: tuple[Call, ...]
+    scratch_bytes: int
+    scratch_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A graph with its memory map.
+
+    ``offsets`` gives the byte offset in the arena of every value that is not a constant, graph inputs and
+    outputs included. A view has the offset of the value it shows. ``arena_bytes`` is exact; the arena must be
+    aligned to ``alignment`` bytes.
+    """
+
+    graph: Graph
+    steps: tuple[Step, ...]
+    offsets: Mapping[Value, int]
+    arena_bytes: int
+    alignment: int

@@ -1,0 +1,5 @@
+"""Host execution of MindIR graphs."""
+
+from microgen.runtime.session import Session
+
+__all__ = ["Session"]

@@ -1,0 +1,77 @@
+"""The reference path: a graph executed in NumPy, exactly as the device computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from microgen.errors import InputError
+from microgen.mindir import Array, Graph, Value
+from microgen.ops.base import op_of
+
+# Samples that run at once: enough to keep NumPy busy, few enough to bound the im2col buffers.
+_CHUNK = 16
+
+
+class Session:
+    """Runs one graph. Stateless: calls do not influence each other."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def run(self, inputs: Sequence[Array] | Mapping[str, Array]) -> list[Array]:
+        """The graph's outputs for a batch.
+
+        ``inputs`` holds one array per graph input, in order or by name, each of shape [samples, *input shape]
+        and the input's element type; results are [samples, *output shape]. Raises InputError otherwise.
+        """
+        values = self.run_all(inputs, self.graph.outputs)
+        return [values[v] for v in self.graph.outputs]
+
+    def run_all(
+        self, inputs: Sequence[Array] | Mapping[str, Array], wanted: Sequence[Value] | None = None
+    ) -> dict[Value, Array]:
+        """Like ``run``, but every value that is not a constant (or those ``wanted``), by Value."""
+        arrays = self._checked(inputs)
+        samples = len(arrays[0]) if arrays else 1
+        keep = [v for v in self.graph.values() if not v.is_const] if wanted is None else list(wanted)
+        parts: dict[Value, list[Array]] = {value: [] for value in keep}
+        for start in range(0, samples, _CHUNK):
+            count = min(_CHUNK, samples - start)
+            chunk = self._run_chunk([a[start : start + count] for a in arrays], count)
+            for value, collected in parts.items():
+                collected.append(chunk[value])
+        return {v: np.concatenate(p) if p else np.empty((0, *v.shape), v.type.dtype.numpy) for v, p in parts.items()}
+
+    def _run_chunk(self, arrays: Sequence[Array], count: int) -> dict[Value, Array]:
+        values: dict[Value, Array] = dict(zip(self.graph.inputs, arrays, strict=True))
+        for value in self.graph.outputs:
+            if value.is_const:
+                values[value] = np.broadcast_to(value.const, (count, *value.shape))
+        for node in self.graph.nodes:
+            operands = [
+                None if v is None else (v.const[None] if v.data is not None else values[v]) for v in node.inputs
+            ]
+            for value, result in zip(node.outputs, op_of(node).evaluate(node, operands), strict=True):
+                full = np.broadcast_to(result, (count, *value.shape))
+                assert full.dtype == value.type.dtype.numpy, node.label
+                values[value] = full
+        return values
+
+    def _checked(self, inputs: Sequence[Array] | Mapping[str, Array]) -> list[Array]:
+        if isinstance(inputs, Mapping):
+            names = [v.name for v in self.graph.inputs]
+            if sorted(inputs) != sorted(names):
+                raise InputError(f"inputs {sorted(inputs)} were given, the model has {sorted(names)}")
+            inputs = [inputs[name] for name in names]
+        if len(inputs) != len(self.graph.inputs):
+            raise InputError(f"{len(inputs)} inputs were given, the model has {len(self.graph.inputs)}")
+        arrays = [np.asarray(a) for a in inputs]
+        for value, array in zip(self.graph.inputs, arrays, strict=True):
+            expected = f"{value.type.dtype} [samples, {', '.join(map(str, value.shape))}]"
+            if array.dtype != value.type.dtype.numpy or array.shape[1:] != value.shape or array.ndim == 0:
+                raise InputError(f"input is {array.dtype} {list(array.shape)}, not {expected}", where=value.name)
+            if len(array) != len(arrays[0]):
+                raise InputError(f"{len(array)} samples, but {len(arrays[0])} for the first input", where=value.name)
+        return arrays
