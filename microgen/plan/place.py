@@ -17,7 +17,8 @@ from microgen.plan.lifetime import Storage, storages
 from microgen.plan.model import Plan, Step
 
 ARENA_ALIGNMENT = 16
-_TRIES = 3000
+# Work that the random search may do, in placements of one storage against one other.
+_SEARCH_BUDGET = 100_000
 
 _ORDERS: tuple[Callable[[Storage], tuple[int, ...]], ...] = (
     # Large ones first: the usual best.
@@ -45,6 +46,8 @@ def make_plan(graph: Graph, target: Target) -> Plan:
         size, offsets = _search(items)
         if best is None or size < best[0]:
             best = size, offsets
+        if size <= lower_bound(items):
+            break  # sharing only shortens what is alive: without it, nothing can be smaller
     assert best is not None
     size, offsets = best
     values: dict[Value, int] = {}
@@ -63,35 +66,41 @@ def _lower(node: Node, target: Target) -> tuple[Call, ...]:
 
 
 def lower_bound(items: Sequence[Storage]) -> int:
-    """The largest sum of sizes alive at one step: no placement needs less."""
+    """The largest sum of sizes alive at one step, each rounded up to its alignment.
+
+    No placement needs less, but for the few bytes of rounding at the arena's end.
+    """
     steps = {s.first for s in items}
-    return max((sum(s.size for s in items if s.first <= step <= s.last) for step in steps), default=0)
+    rounded = [(s, -(-s.size // s.alignment) * s.alignment) for s in items]
+    return max((sum(size for s, size in rounded if s.first <= step <= s.last) for step in steps), default=0)
 
 
 def _search(items: Sequence[Storage]) -> tuple[int, dict[Storage, int]]:
     bound = lower_bound(items)
-    order = min((sorted(items, key=key) for key in _ORDERS), key=lambda o: _first_fit(o)[0])
-    size, offsets = _first_fit(order)
+    rivals = {s: [o for o in items if o is not s and o.overlaps(s)] for s in items}
+    order = min((sorted(items, key=key) for key in _ORDERS), key=lambda o: _first_fit(o, rivals)[0])
+    size, offsets = _first_fit(order, rivals)
+    effort = sum(map(len, rivals.values()))
     chance = random.Random(0)
-    for _ in range(_TRIES if len(items) > 1 else 0):
+    for _ in range(_SEARCH_BUDGET // (effort + 1) if effort else 0):
         if size <= bound:
             break
         candidate = list(order)
         for _ in range(chance.randint(1, 3)):
             i, j = chance.randrange(len(candidate)), chance.randrange(len(candidate))
             candidate.insert(j, candidate.pop(i))
-        candidate_size, candidate_offsets = _first_fit(candidate)
+        candidate_size, candidate_offsets = _first_fit(candidate, rivals)
         if candidate_size <= size:
             order, size, offsets = candidate, candidate_size, candidate_offsets
     return size, offsets
 
 
-def _first_fit(order: Sequence[Storage]) -> tuple[int, dict[Storage, int]]:
-    """(arena bytes, offsets) when each storage takes the lowest free place in turn."""
+def _first_fit(order: Sequence[Storage], rivals: dict[Storage, list[Storage]]) -> tuple[int, dict[Storage, int]]:
+    """(arena bytes, offsets) when each storage takes the lowest place that its placed ``rivals`` leave free."""
     placed: dict[Storage, int] = {}
     total = 0
     for storage in order:
-        taken = sorted((offset, offset + other.size) for other, offset in placed.items() if other.overlaps(storage))
+        taken = sorted((placed[other], placed[other] + other.size) for other in rivals[storage] if other in placed)
         offset = 0
         for start, end in taken:
             if offset + storage.size <= start:

@@ -1,0 +1,1 @@
+"""The target side: cross toolchain, emulator, measuring."""

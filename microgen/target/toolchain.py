@@ -1,0 +1,150 @@
+"""The cross toolchain: finds it, builds a generated project with it, measures what the model takes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from microgen.boards import Board
+from microgen.errors import BuildError, DoesNotFit, InputError, ToolMissing, one_line
+from microgen.target.elf import Elf, FlashReport, flash_report
+
+GCC = "arm-none-eabi-gcc"
+
+INSTALL_HINTS: dict[str, str] = {
+    GCC: "Debian/Ubuntu: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi; "
+    "macOS: brew install --cask gcc-arm-embedded; Windows: winget install Arm.GnuArmEmbeddedToolchain",
+    "make": "Debian/Ubuntu: apt install make; macOS: xcode-select --install; Windows: winget install GnuWin32.Make",
+    "qemu-system-arm": "Debian/Ubuntu: apt install qemu-system-arm; macOS: brew install qemu; "
+    "Windows: winget install SoftwareFreedomConservancy.QEMU",
+    "cc": "Debian/Ubuntu: apt install gcc; macOS: xcode-select --install; Windows: use WSL",
+}
+"""Program → how to install it on Debian/Ubuntu, macOS and Windows."""
+
+_ERROR = re.compile(r"(?:fatal )?error: |undefined reference|multiple definition|\*\*\* ")
+_OVERFLOW = re.compile(r"region `(?P<region>[^']+)' overflowed by (?P<bytes>\d+) bytes")
+_BUILD_TIMEOUT = 900.0
+
+
+def find_tool(program: str) -> Path:
+    """Path of an installed program; ``ToolMissing`` with the way to install it otherwise."""
+    path = shutil.which(program)
+    if path is None:
+        raise ToolMissing(f"{program} is not installed or not on PATH", hint=INSTALL_HINTS.get(program, ""))
+    return Path(path)
+
+
+def tool_version(program: str) -> str:
+    """First line that the program prints for ``--version``; ``ToolMissing`` if it is missing or does not run."""
+    path = find_tool(program)
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ToolMissing(f"{path} does not run", hint=INSTALL_HINTS.get(program, "")) from error
+    return (done.stdout.splitlines() or [""])[0]
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A built project: the firmware, every object file of it, and what make printed."""
+
+    elf: Path
+    objects: tuple[Path, ...]
+    log: str
+
+
+def _environment() -> dict[str, str]:
+    # Messages are parsed: they must be in English, and flags of an outer make must not leak in.
+    drop = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS"}
+    return {k: v for k, v in os.environ.items() if k not in drop} | {"LC_ALL": "C"}
+
+
+def _first_errors(log: str, count: int = 3) -> str:
+    lines = [line.strip() for line in log.splitlines() if _ERROR.search(line)]
+    if not lines:
+        lines = [line.strip() for line in log.splitlines() if line.strip()][-count:]
+    return " | ".join(one_line(line, 300) for line in lines[:count])
+
+
+def _run(command: Sequence[str | Path], folder: Path, what: str) -> str:
+    try:
+        done = subprocess.run(
+            list(command),
+            cwd=folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=_BUILD_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"{what} did not end within {_BUILD_TIMEOUT:.0f} s", where=str(folder)) from error
+    if done.returncode == 0:
+        return done.stdout
+    overflows = [(m["region"], int(m["bytes"])) for m in _OVERFLOW.finditer(done.stdout)]
+    if overflows:
+        text = " and ".join(f"{size:,} bytes too many for {region}" for region, size in dict(overflows).items())
+        raise DoesNotFit(f"the firmware does not fit: {text}", where=str(folder))
+    raise BuildError(f"{what} failed: {_first_errors(done.stdout)}", where=str(folder))
+
+
+def build_project(
+    folder: Path,
+    *,
+    variables: Mapping[str, str] | None = None,
+    target: str = "all",
+    build_dir: str = "build",
+    jobs: int = 0,
+) -> BuildResult:
+    """Runs ``make`` in a generated project; the firmware is the one ``.elf`` that it leaves in ``build_dir``.
+
+    ``variables`` are make variables for the command line; ``jobs`` of 0 stands for one per processor. Raises
+    ``ToolMissing`` (make, the compiler), ``DoesNotFit`` where a memory region overflows, else ``BuildError``
+    with the first errors of the compiler.
+    """
+    make = find_tool("make")
+    if "CC" not in (variables or {}):
+        find_tool(GCC)
+    if not (folder / "Makefile").is_file():
+        raise InputError("is no generated project: it has no Makefile", where=str(folder))
+    settings = [f"{name}={value}" for name, value in (variables or {}).items()]
+    log = _run([make, f"-j{jobs or os.cpu_count() or 1}", target, *settings], folder, "the build")
+    elves = sorted((folder / build_dir).glob("*.elf"))
+    if len(elves) != 1:
+        raise BuildError(f"{build_dir}/ holds {len(elves)} .elf files, one was expected", where=str(folder))
+    return BuildResult(elves[0], tuple(sorted((folder / build_dir).rglob("*.o"))), log)
+
+
+def model_objects(build: BuildResult) -> tuple[Path, ...]:
+    """The objects of the model and its kernels: all but those in the folder ``emulator``."""
+    return tuple(path for path in build.objects if path.parent.name != "emulator")
+
+
+def link_model(board: Board, objects: Sequence[Path], entry_points: Sequence[str], output: Path) -> Elf:
+    """Links objects into firmware that holds ``entry_points`` and what they need, nothing else.
+
+    The linker itself then decides which kernels, constants and library functions belong to the model. The
+    result has no memory map of a board and does not run.
+    """
+    roots = [f"-Wl,--undefined={name}" for name in entry_points]
+    command: list[str | Path] = [find_tool(GCC), *board.core.gcc_flags, "-nostartfiles", "-Wl,--gc-sections"]
+    command += [*roots, f"-Wl,--entry={entry_points[0]}", "-o", output, *objects, "-lm"]
+    _run(command, output.parent, "linking the model alone")
+    return Elf(output)
+
+
+def measure_model(board: Board, objects: Sequence[Path], name: str) -> FlashReport:
+    """Flash and static RAM of the model ``name``: of its init, input, output and invoke functions."""
+    entries = [f"{name}_{function}" for function in ("invoke", "init", "input", "output")]
+    with tempfile.TemporaryDirectory(prefix="microgen-") as folder:
+        absolute = [path.resolve() for path in objects]
+        return flash_report(link_model(board, absolute, entries, Path(folder) / "model.elf"))
