@@ -74,6 +74,9 @@ class Padding:
         return f"({self.top}, {self.left}, {self.bottom}, {self.right})"
 
 
+NO_PADDING = Padding()
+
+
 def image_size(value: Value) -> tuple[int, int]:
     """(height, width) of an NHWC value, or of a filter with its height and width in the middle."""
     return value.shape[1], value.shape[2]

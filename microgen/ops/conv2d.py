@@ -14,7 +14,7 @@ from microgen.ops import sampling
 from microgen.ops.attributes import Activation, same_or_valid
 from microgen.ops.base import Sample
 from microgen.ops.call import Call, Context, Input, Output, Target, nhwc
-from microgen.ops.convolution import Convolution, bias_argument, bias_dims, per_channel_quant
+from microgen.ops.convolution import Convolution, bias_argument, bias_dims, per_channel_quant, row_pointers
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Conv2D(Convolution):
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         image, filter_, output = node.input(0), node.input(1), node.output
-        scratch, guard = self.scratch(node)
+        scratch, guard = row_pointers("MG_CONVOLVE_S8_SCRATCH", filter_.shape[1])
         args = (
             Context(),
             self.params(node, "cmsis_nn_conv_params"),
@@ -81,15 +81,6 @@ class Conv2D(Convolution):
             Output(),
         )
         return (Call("arm_convolve_wrapper_s8", args, scratch, guard),)
-
-    def scratch(self, node: Node) -> tuple[int, str]:
-        """(bytes, C guard) that the kernel asks for: row pointers and, with vertical padding, a row of zero points."""
-        _, _, width, depth = node.input(0).shape
-        rows, row_bytes = self.kernel(node)[0], width * depth
-        padded = self.padding.top > 0 or self.padding.bottom > 0
-        if rows == 1 and not padded:
-            return 0, ""
-        return 8 * rows + (row_bytes if padded else 0), f"MG_CONVOLVE_S8_SCRATCH({rows}, {row_bytes}, {int(padded)})"
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:

@@ -12,7 +12,15 @@ import numpy as np
 from microgen import arith
 from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node, Value
-from microgen.ops.attributes import Activation, Padding, image_size, padding_kind, same_or_valid, window_output
+from microgen.ops.attributes import (
+    NO_PADDING,
+    Activation,
+    Padding,
+    image_size,
+    padding_kind,
+    same_or_valid,
+    window_output,
+)
 from microgen.ops.base import Op, constraint
 from microgen.ops.call import Arg, Const, FieldValue, Input, Int, Null, Struct, ints
 from microgen.ops.tflite_form import ACTIVATION, PADDING, Option, TFLiteForm, TFLiteSource
@@ -24,7 +32,7 @@ class Convolution(Op):
 
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
-    padding: Padding = Padding()
+    padding: Padding = NO_PADDING
     activation: Activation = Activation.NONE
 
     fuses_clamp: ClassVar[bool] = True
@@ -43,7 +51,7 @@ class Convolution(Op):
         kind = source.enum("Padding", PADDING)
         padding = same_or_valid(kind, image_size(image), image_size(filter_), stride, dilation)
         activation = fused_activation(source)
-        return cls(stride, dilation, padding, activation), (source.inputs + (None,))[:3]
+        return cls(stride, dilation, padding, activation), (*source.inputs, None)[:3]
 
     def to_tflite(self, node: Node) -> TFLiteForm:
         kernel, size = self.kernel(node), image_size(node.input(0))
@@ -59,7 +67,9 @@ class Convolution(Op):
             "FusedActivationFunction": ACTIVATION.index(self.activation.value),
             **self.extra_options(node),
         }
-        return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options, options, version=3)
+        # Interpreters tell a depthwise convolution without bias by the number of its inputs.
+        inputs = node.inputs if node.optional_input(2) is not None else node.inputs[:2]
+        return TFLiteForm(self.tflite[0], inputs, self.tflite_options, options, version=3)
 
     def extra_options(self, node: Node) -> dict[str, Option]:
         """Options that only one of the two operators has."""
@@ -122,6 +132,8 @@ class Convolution(Op):
         return self._factors_problem(node)
 
     def _factors_problem(self, node: Node) -> str | None:
+        if self.int8_tensors(node) is not None:
+            return None
         try:
             requantization(node)
         except ValueError as error:
@@ -143,7 +155,7 @@ class Convolution(Op):
         multipliers, shifts = requantization(node)
         scaled = arith.multiply_by_quantized_multiplier(arith.wrap32(accumulators), multipliers, shifts)
         low, high = self.activation.bounds(node.output.type)
-        return np.clip(scaled + node.output.type.quant.zero_point, low, high).astype(np.int8)
+        return np.clip(arith.wrap32(scaled + node.output.type.quant.zero_point), low, high).astype(np.int8)
 
     def params(self, node: Node, ctype: str, **leading: int) -> Struct:
         """``cmsis_nn_conv_params`` or ``cmsis_nn_dw_conv_params``."""
@@ -184,6 +196,13 @@ def per_channel_quant(node: Node) -> Struct:
     )
 
 
+def row_pointers(macro: str, kernel_height: int) -> tuple[int, str]:
+    """(bytes, C guard) of the scratch of a kernel that keeps a pointer to each row under its window; a window of
+    one row needs none. ``macro`` of runtime_c/mg_scratch.h states the same.
+    """
+    return (8 * kernel_height, f"{macro}({kernel_height})") if kernel_height > 1 else (0, "")
+
+
 def bias_argument(node: Node, index: int = 2) -> Arg:
     """The bias, or a null pointer."""
     return Null() if node.optional_input(index) is None else Input(index)
@@ -209,7 +228,8 @@ def quantized_int8(node: Node, per_tensor: tuple[Value, ...], others: tuple[Valu
     """What is wrong with tensors that must be quantized int8, ``per_tensor`` ones with a single scale."""
     for value in (*per_tensor, *others):
         if value.type.dtype is not DType.INT8:
-            return f"{value.name!r} is {value.type.dtype}"
+            advice = ", quantize the model to int8" if value.type.dtype.is_float else ""
+            return f"{value.name!r} is {value.type.dtype}{advice}"
         if value.type.quant is None:
             return f"{value.name!r} has no quantization parameters"
     for value in per_tensor:

@@ -34,10 +34,12 @@ def weights(key: object, shape: Sequence[int], axis: int | None = 0, scale: floa
     return Value("weights", TensorType(DType.INT8, tuple(shape), quant), data)
 
 
-def bias(key: object, input_type: TensorType, filter_value: Value, size: int) -> Value:
-    """A constant int32 bias with the scales ``input · filter``."""
+def bias(key: object, input_type: TensorType, filter_value: Value, size: int, peak: int = 0) -> Value:
+    """A constant int32 bias with the scales ``input · filter``: small values around ``peak`` and ``-peak`` in turn."""
     assert input_type.quant is not None and filter_value.type.quant is not None
     data = rng("bias", key, size).integers(-3000, 3000, size, dtype=np.int32)
+    data[0::2] += np.int32(peak)
+    data[1::2] -= np.int32(peak)
     scales = tuple(float(np.float32(input_type.quant.scale * s)) for s in filter_value.type.quant.scales)
     quant = QuantParams(scales, (0,) * len(scales), 0 if len(scales) > 1 else None)
     return Value("bias", TensorType(DType.INT32, (size,), quant), data)
@@ -54,7 +56,8 @@ def single(
     inputs: Sequence[TensorType | Value | None],
     output: QuantParams | Sequence[TensorType] | None,
 ) -> Sample:
-    """A one-node graph: a TensorType becomes a graph input, a Value a constant, None an absent input.
+    """A one-node graph: a TensorType becomes a graph input, None an absent one; a Value stands for itself, a
+    constant or a graph input that is read more than once.
 
     ``output`` is the quantization of the only output (its element type and shape are inferred), or the full
     types of all outputs.
@@ -69,5 +72,5 @@ def single(
         types = list(output)
     outputs = tuple(Value(f"output_{i}", t) for i, t in enumerate(types))
     node = Node(op, operands, outputs, f"{op.name}_{id}")
-    graph_inputs = [v for v in operands if v is not None and not v.is_const]
+    graph_inputs = dict.fromkeys(v for v in operands if v is not None and not v.is_const)
     return Sample(id, Graph(f"{op.name}_{id}", graph_inputs, outputs, [node]))

@@ -38,6 +38,13 @@ class TFLiteSource:
             raise VerifyError(f"input {index} ({value.name!r}) must be a constant")
         return value.const
 
+    def integers(self, index: int) -> tuple[int, ...]:
+        """The elements of the constant integer input at ``index``; VerifyError for any other input."""
+        data = self.const(index)
+        if data.dtype.kind not in "iu":
+            raise VerifyError(f"input {index} ({self.input(index).name!r}) must hold integers, not {data.dtype}")
+        return tuple(data.reshape(-1).tolist())
+
     def int_option(self, name: str) -> int:
         """An integer field."""
         value = self.option(name)

@@ -1,0 +1,98 @@
+"""Arrays from the user's .npy and .npz files, checked against a model's inputs and quantized where needed."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from microgen import arith
+from microgen.errors import InputError, one_line
+from microgen.mindir import Array, TensorType
+
+_MAX_BYTES = 1 << 31
+
+
+def read_inputs(path: Path, ports: Sequence[tuple[str, TensorType]]) -> list[Array]:
+    """One array [samples, *shape] per port, in the ports' element types.
+
+    A .npy file serves a model with one input; a .npz file is looked up by input name, or by ``x`` or its only
+    array when there is one input. A missing leading axis means one sample; float data for an integer input is
+    quantized with that input's scale. Raises InputError.
+    """
+    found = _load(path)
+    if len(ports) == 1 and ports[0][0] not in found:
+        key = "x" if "x" in found else next(iter(found)) if len(found) == 1 else None
+        chosen = {} if key is None else {ports[0][0]: found[key]}
+    else:
+        chosen = found
+    missing = [name for name, _ in ports if name not in chosen]
+    if missing:
+        wanted = ", ".join(one_line(name, 60) for name, _ in ports)
+        raise InputError(
+            f"has no array for input {one_line(missing[0], 60)!r}; it has {', '.join(sorted(found)) or 'none'}",
+            where=str(path),
+            hint=f"Name the arrays after the model's inputs: {wanted}",
+        )
+    arrays = [_fit(chosen[name], name, t, path) for name, t in ports]
+    counts = {len(a) for a in arrays}
+    if len(counts) != 1:
+        raise InputError(f"inputs have different numbers of samples: {sorted(counts)}", where=str(path))
+    return arrays
+
+
+def _load(path: Path) -> Mapping[str, Array]:
+    if path.is_dir():
+        raise InputError("is a folder, not a .npy or .npz file", where=str(path))
+    try:
+        with path.open("rb") as stream:
+            magic = stream.read(6)
+        if magic == b"\x93NUMPY":
+            return {"x": _bounded(np.load(path, mmap_mode="r", allow_pickle=False), path)}
+        if magic[:4] == b"PK\x03\x04":
+            with zipfile.ZipFile(path) as archive:
+                if sum(info.file_size for info in archive.infolist()) > _MAX_BYTES:
+                    raise InputError("is larger than 2 GiB", where=str(path))
+            with np.load(path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files if archive[name].dtype.kind in "biuf"}
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or error})", where=str(path)) from None
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"is damaged ({one_line(str(error), 100)})", where=str(path)) from None
+    raise InputError(
+        "is neither a .npy nor a .npz file", where=str(path), hint="Save it with numpy.save or numpy.savez"
+    )
+
+
+def _bounded(array: Array, path: Path) -> Array:
+    if array.nbytes > _MAX_BYTES:
+        raise InputError("is larger than 2 GiB", where=str(path))
+    return array
+
+
+def _fit(array: Array, name: str, t: TensorType, path: Path) -> Array:
+    where = f"{path}, input {name}"
+    if array.shape == t.shape:
+        array = array[None]
+    elif array.shape[1:] != t.shape and t.shape[:1] == (1,) and array.shape[1:] == t.shape[1:]:
+        array = array[:, None]  # [samples, h, w, c] for a model of batch 1
+    if array.shape[1:] != t.shape or len(array) == 0:
+        raise InputError(f"shape is {list(array.shape)}, not [samples, {', '.join(map(str, t.shape))}]", where=where)
+    if array.dtype == t.dtype.numpy:
+        return np.ascontiguousarray(array)
+    if array.dtype.kind == "f" and t.quant is not None:
+        if not np.isfinite(array).all():
+            raise InputError("has values that are not finite", where=where)
+        low, high = t.dtype.limits
+        quantized = arith.quantize_float(array.astype(np.float32), t.quant.scale, t.quant.zero_point, low, high)
+        return quantized.astype(t.dtype.numpy)
+    if array.dtype.kind in "iu" and not t.dtype.is_float:
+        low, high = t.dtype.limits
+        if array.min() < low or array.max() > high:
+            raise InputError(f"values {array.min()}..{array.max()} do not fit into {t.dtype}", where=where)
+        return array.astype(t.dtype.numpy)
+    if t.dtype.is_float and array.dtype.kind in "fiu":
+        return array.astype(np.float32)
+    raise InputError(f"element type is {array.dtype}, not {t.dtype}", where=where)

@@ -1,0 +1,423 @@
+"""The command line: parses, calls, prints. Nothing is computed here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+import microgen
+from microgen import compiler, doctor, project
+from microgen.arrays import read_inputs
+from microgen.bench import Figures, bench_board
+from microgen.boards import Board, all_boards, load_board
+from microgen.device import run_firmware
+from microgen.errors import InputError, MicrogenError, UnsupportedError, UsageError, one_line
+from microgen.ops.base import op_of
+from microgen.passes import optimize
+from microgen.target.toolchain import build_project, measure_model, model_objects
+from microgen.verification import verify_board
+
+F = TypeVar("F", bound=Callable[..., Any])
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Bytes(click.ParamType):
+    """A size: ``4096``, ``64K``, ``1M``."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes."""
+        if isinstance(value, int):
+            return value
+        text = str(value).upper().removesuffix("B").removesuffix("I")
+        factor = {"K": 1024, "M": 1 << 20}.get(text[-1:], 1)
+        digits = text[:-1] if factor > 1 else text
+        if not digits.isdecimal() or int(digits) == 0:
+            self.fail(f"{value!r} is not a size; write it like 65536, 64K or 1M")
+        return int(digits) * factor
+
+
+class Names(click.ParamType):
+    """A list: ``make,iar``."""
+
+    name = "list"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """The names, without duplicates, in order."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(part.strip() for part in str(value).split(",") if part.strip()))
+        if not names:
+            self.fail("the list is empty")
+        return names
+
+
+class Report:
+    """What a command says: text for people on standard output, or JSON where ``--json`` asks for it."""
+
+    def __init__(self, target: str | None) -> None:
+        self.target = target
+        self.console = Console(quiet=target == "-", highlight=False, soft_wrap=True)
+
+    def say(self, text: str = "") -> None:
+        """A line of plain text."""
+        self.console.print(escape(text))
+
+    def table(self, columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> None:
+        """A table; ``columns`` are (heading, whether it is right-aligned)."""
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for heading, right in columns:
+            table.add_column(heading, justify="right" if right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(escape(one_line(cell)) for cell in row))
+        self.console.print(table)
+
+    def json(self, content: dict[str, Any]) -> None:
+        """The machine-readable result."""
+        if self.target is None:
+            return
+        text = json.dumps(content, indent=2) + "\n"
+        if self.target == "-":
+            sys.stdout.write(text)
+            return
+        try:
+            Path(self.target).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"cannot be written ({error.strerror})", where=self.target) from None
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=_errors, transient=True, disable=not _errors.is_terminal)
+
+
+_json_option = click.option(
+    "--json", "json_target", metavar="FILE", help="Write the result as JSON; - for standard output."
+)
+_model_argument = click.argument("model", type=click.Path(path_type=Path))
+_folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+
+
+def _compile_options(command: F) -> F:
+    """The options that compile, verify and bench share."""
+    for option in reversed(
+        (
+            click.option("--name", help="Prefix of the generated C names (default: from the file's name)."),
+            click.option("--kernels", type=click.Choice(compiler.KERNELS), default="auto", show_default=True,
+                         help="Kernel flavour; portable uses no SIMD."),
+            click.option("--project", "projects", type=Names(), default="make", show_default=True,
+                         help="Project files to write, separated by commas."),
+            click.option("--optimize", type=click.Choice(compiler.OPTIMIZE), default="speed", show_default=True,
+                         help="What to favour."),
+            click.option("--max-flash", type=Bytes(), help="Refuse more flash than this (64K, 1M)."),
+            click.option("--max-ram", type=Bytes(), help="Refuse more RAM than this."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _options(values: dict[str, Any]) -> compiler.Options:
+    return compiler.Options(**values)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(microgen.__version__, prog_name="microgen")
+def app() -> None:
+    """Compile neural networks into C for Cortex-M microcontrollers, and prove that they compute the same bits."""
+
+
+@app.command("compile")
+@_model_argument
+@click.option("--board", required=True, help="Board name (see: microgen boards) or a .toml file.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the project.")
+@_compile_options
+@_json_option
+def compile_command(model: Path, board: str, output: Path, json_target: str | None, **options: Any) -> None:
+    """Compile MODEL into a C project."""
+    report = Report(json_target)
+    compiled = compiler.compile_model(model, load_board(board), _options(options))
+    project.write_project(compiled.files, output)
+    arena, const = compiled.plan.arena_bytes, compiled.const_bytes
+    macs = sum(op_of(node).macs(node) for node in compiled.graph.nodes)
+    report.say(
+        f"{output}: {compiled.name} for {compiled.board.name}, {len(compiled.graph.nodes)} layers, {macs:,} MACs"
+    )
+    report.say(f"  arena {arena:,} bytes of RAM, weights {const:,} bytes of flash")
+    report.say(f"Next: microgen build {output}")
+    report.json(
+        {"folder": str(output), "name": compiled.name, "board": compiled.board.name, "macs": macs,
+         "arena": arena, "weights": const, "files": sorted(compiled.files)}
+    )  # fmt: skip
+
+
+@app.command()
+@_folder_argument
+@_json_option
+def build(folder: Path, json_target: str | None) -> None:
+    """Compile the project in DIR with arm-none-eabi-gcc and print its size."""
+    report = Report(json_target)
+    opened = project.open_project(folder)
+    with _errors.status("Building …"):
+        result = build_project(folder)
+        flash = measure_model(opened.board, model_objects(result), opened.name)
+    arena = int(opened.manifest["arena"]["bytes"])
+    report.say(f"{result.elf}")
+    rows = [
+        ["flash", "code", f"{flash.code:,}", "model, kernels and the library functions they use"],
+        ["flash", "const", f"{flash.const:,}", "weights, biases, multipliers, tables"],
+        ["RAM", "arena", f"{arena:,}", "inputs, outputs, intermediate tensors, scratch"],
+        ["RAM", "static", f"{flash.static:,}", "other variables of the model"],
+    ]
+    report.table([("memory", False), ("section", False), ("bytes", True), ("what", False)], rows)
+    report.json(
+        {"elf": str(result.elf), "flash": {"code": flash.code, "const": flash.const},
+         "ram": {"arena": arena, "static": flash.static}}
+    )  # fmt: skip
+
+
+@app.command()
+@_folder_argument
+@click.option("--input", "source", required=True, type=click.Path(path_type=Path), help=".npy or .npz, samples first.")
+@click.option("--output", "target", type=click.Path(path_type=Path), help=".npz for the outputs.")
+@_json_option
+def run(folder: Path, source: Path, target: Path | None, json_target: str | None) -> None:
+    """Run the project in DIR on its board's emulator over one or many inputs."""
+    report = Report(json_target)
+    opened = project.open_project(folder)
+    if target is not None and target.suffix != ".npz":
+        raise UsageError("must end in .npz", where=f"--output {target}")
+    inputs = read_inputs(source, [(p.name, p.type) for p in opened.inputs])
+    with _errors.status(f"Running {len(inputs[0])} samples on {opened.board.name} …"):
+        elf = build_project(folder).elf
+        result = run_firmware(opened.board, elf, inputs, [p.type for p in opened.outputs])
+    outputs = {port.name: array[:, 0] for port, array in zip(opened.outputs, result.outputs, strict=True)}
+    if target is not None:
+        _save(target, outputs)
+    report.say(f"{len(inputs[0])} samples on {opened.board.name}, stack {result.stack_bytes:,} bytes")
+    for port in opened.outputs:
+        array = outputs[port.name]
+        report.say(f"{port.name}: {port.type}, values {array.min()} to {array.max()}")
+        report.say(f"  first sample: {np.array2string(array[0].reshape(-1), threshold=16, max_line_width=10**6)}")
+    report.json(
+        {"samples": len(inputs[0]), "board": opened.board.name, "stack": result.stack_bytes,
+         "outputs": {name: array.tolist() for name, array in outputs.items()}}
+    )  # fmt: skip
+
+
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    aside = path.with_name(f".{path.name}.part.npz")
+    try:
+        # Through the archive's own names: savez keywords could clash with its parameters.
+        with aside.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise InputError(f"cannot be written ({error.strerror})", where=str(path)) from None
+
+
+def _boards(text: str) -> list[Board]:
+    return [load_board(name) for name in Names().convert(text, None, None)]
+
+
+_board_list = click.option("--board", required=True, help="Board names or .toml files, separated by commas.")
+
+
+@app.command()
+@_model_argument
+@_board_list
+@click.option("--samples", type=click.IntRange(0, 100_000), default=10, show_default=True,
+              help="Random inputs, besides all lowest, all highest and all zero point.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random inputs.")
+@_compile_options
+@_json_option
+def verify(model: Path, board: str, samples: int, seed: int, json_target: str | None, **options: Any) -> None:
+    """Compare host and emulated device, every layer, byte for byte."""
+    report = Report(json_target)
+    verdicts = []
+    for target in _boards(board):
+        compiled = compiler.compile_model(model, target, _options(options))
+        with _progress() as progress:
+            task = progress.add_task(f"{compiled.name} on {target.name}", total=samples + 3)
+            verdict = verify_board(
+                compiled,
+                samples=samples,
+                seed=seed,
+                progress=lambda done, total, p=progress, t=task: p.update(t, completed=done, total=total),
+            )
+        verdicts.append(verdict)
+        if verdict.difference is None:
+            report.say(
+                f"{target.name}: bit-exact with the host runtime: {verdict.layers} layers, {verdict.samples} inputs, "
+                "2 invocations each, with and without trace"
+            )
+        else:
+            report.say(f"{target.name}: NOT bit-exact: {verdict.difference}")
+    exact = all(v.bit_exact for v in verdicts)
+    report.json({"bit_exact": exact, "boards": [_verdict(v) for v in verdicts]})
+    if not exact:
+        raise SystemExit(1)
+
+
+def _verdict(verdict: Any) -> dict[str, Any]:
+    difference = verdict.difference
+    return {
+        "board": verdict.board,
+        "bit_exact": verdict.bit_exact,
+        "samples": verdict.samples,
+        "layers": verdict.layers,
+        "difference": None
+        if difference is None
+        else {"layer": difference.layer, "name": difference.name, "op": difference.op, "sample": difference.sample,
+              "invocation": difference.invocation, "element": list(difference.element), "host": difference.host,
+              "device": difference.device, "differing": difference.differing},
+    }  # fmt: skip
+
+
+@app.command()
+@_model_argument
+@_board_list
+@_compile_options
+@_json_option
+def bench(model: Path, board: str, json_target: str | None, **options: Any) -> None:
+    """Measure instructions, flash, RAM and stack on the emulated boards."""
+    report = Report(json_target)
+    figures: list[Figures] = []
+    with _errors.status("Measuring …"):
+        for target in _boards(board):
+            figures.append(bench_board(compiler.compile_model(model, target, _options(options))))
+    columns = [("board", False), ("bit-exact", False), ("instructions", True), ("per MAC", True), ("code", True),
+               ("const", True), ("arena", True), ("static", True), ("stack", True)]  # fmt: skip
+    rows = [
+        [f.board, "yes" if f.bit_exact else "NO", f"{f.instructions:,}",
+         f"{f.instructions / f.macs:.2f}" if f.macs else "-", f"{f.flash_code:,}", f"{f.flash_const:,}",
+         f"{f.ram_arena:,}", f"{f.ram_static:,}", f"{f.ram_stack:,}"]
+        for f in figures
+    ]  # fmt: skip
+    report.say(f"{model.name}: {figures[0].macs:,} MACs; instructions of the second invocation, sizes in bytes")
+    report.table(columns, rows)
+    report.json({"results": [f.as_json(str(model)) for f in figures]})
+    if not all(f.bit_exact for f in figures):
+        raise SystemExit(1)
+
+
+@app.command()
+@_model_argument
+@_json_option
+def inspect(model: Path, json_target: str | None) -> None:
+    """Show layers, shapes and MACs of MODEL; names every unsupported layer."""
+    report = Report(json_target)
+    source = compiler.load_graph(model)
+    graph = optimize(source)
+    for kind, values in (("input", graph.inputs), ("output", graph.outputs)):
+        for value in values:
+            report.say(f"{kind} {one_line(value.name)}: {value.type}")
+    layers: list[dict[str, Any]] = [
+        {"index": i, "name": n.name, "op": n.op.name, "shape": list(n.outputs[0].shape), "macs": op_of(n).macs(n),
+         "parameters": sum(v.type.elements for v in n.inputs if v is not None and v.is_const)}
+        for i, n in enumerate(graph.nodes)
+    ]  # fmt: skip
+    rows = [
+        [str(e["index"]), e["name"], e["op"], "×".join(map(str, e["shape"])), f"{e['macs']:,}", f"{e['parameters']:,}"]
+        for e in layers
+    ]
+    columns = [
+        ("#", True),
+        ("name", False),
+        ("operator", False),
+        ("output", False),
+        ("MACs", True),
+        ("parameters", True),
+    ]
+    report.table(columns, rows)
+    macs, parameters = (sum(int(e[key]) for e in layers) for key in ("macs", "parameters"))
+    merged = len(source.nodes) - len(graph.nodes)
+    report.say(f"{len(layers)} layers ({merged} merged or removed), {macs:,} MACs, {parameters:,} parameters")
+    report.json({"name": graph.name, "layers": layers, "macs": macs, "parameters": parameters})
+
+
+@app.command()
+@_json_option
+def boards(json_target: str | None) -> None:
+    """List the boards that can be targeted."""
+    report = Report(json_target)
+    found = all_boards()
+    columns = [("board", False), ("core", False), ("flash", True), ("RAM", True), ("emulator", False), ("", False)]
+    rows = [
+        [b.name, b.core.title, f"{b.flash_size >> 10:,} KB", f"{b.ram_size >> 10:,} KB",
+         b.emulator.machine if b.emulator else "-", b.title]
+        for b in found
+    ]  # fmt: skip
+    report.table(columns, rows)
+    report.json(
+        {"boards": [{"name": b.name, "title": b.title, "core": b.core.name, "flash": b.flash_size, "ram": b.ram_size,
+                     "emulator": b.emulator.machine if b.emulator else None} for b in found]}
+    )  # fmt: skip
+
+
+@app.command("doctor")
+@_json_option
+def doctor_command(json_target: str | None) -> None:
+    """Say what is installed, what is missing and how to install it."""
+    report = Report(json_target)
+    findings = doctor.examine()
+    for finding in findings:
+        state = finding.version or f"MISSING (for {finding.needed_for}). {finding.hint}"
+        report.say(f"{finding.name}: {state}")
+    missing = [f.name for f in findings if not f.version]
+    report.say("Everything is there." if not missing else f"Missing: {', '.join(missing)}")
+    report.json(
+        {"ok": not missing, "tools": [{"name": f.name, "needed_for": f.needed_for, "version": f.version or None,
+                                       "hint": f.hint} for f in findings]}
+    )  # fmt: skip
+    if missing:
+        raise SystemExit(3)
+
+
+def _complain(error: MicrogenError) -> None:
+    if isinstance(error, UnsupportedError) and len(error.problems) > 1:
+        head = f"{one_line(error.where)}: " if error.where else ""
+        _errors.print(f"[bold red]error:[/] {escape(head)}{len(error.problems)} layers are not supported:")
+        for problem in error.problems:
+            _errors.print(f"  {escape(one_line(problem, 400))}")
+        if error.hint:
+            _errors.print(escape(error.hint))
+        return
+    _errors.print(f"[bold red]error:[/] {escape(one_line(str(error), 2000))}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point. Exit codes: 0 ok, 1 check failed or does not fit, 2 bad input or usage, 3 a tool is missing."""
+    try:
+        app.main(args=None if arguments is None else list(arguments), prog_name="microgen", standalone_mode=False)
+    except MicrogenError as error:
+        _complain(error)
+        sys.exit(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        _errors.print(f"[bold red]error:[/] {escape(one_line(error.format_message(), 500))}. See microgen --help")
+        sys.exit(2)
+    except click.Abort:
+        _errors.print("stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""The pipeline, readable top to bottom: model file → graph → passes → plan → C project."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from microgen import codegen, frontends
+from microgen.boards import Board
+from microgen.errors import DoesNotFit, InputError, UsageError
+from microgen.mindir import Graph
+from microgen.ops.call import Isa, Target
+from microgen.passes import optimize
+from microgen.plan import Plan, check, make_plan, schedule
+
+# Far above any model for a microcontroller; keeps a mistaken path from filling the memory.
+MAX_MODEL_BYTES = 1 << 28
+_MAX_NAME = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What ``compile`` can be told.
+
+    ``name`` prefixes everything in the generated C (default: from the file's name); ``kernels`` is ``auto``,
+    ``cmsis-nn`` (keep to CMSIS-NN's functions) or ``portable`` (no SIMD); ``optimize`` is ``speed``, ``size``
+    or ``ram``; ``max_flash`` and ``max_ram`` are limits in bytes below the board's own; ``projects`` are the
+    project files to write.
+    """
+
+    name: str | None = None
+    kernels: str = "auto"
+    optimize: str = "speed"
+    projects: tuple[str, ...] = ("make",)
+    max_flash: int | None = None
+    max_ram: int | None = None
+    stack_bytes: int = 4096
+
+    def __post_init__(self) -> None:
+        if self.kernels not in KERNELS:
+            raise UsageError(f"unknown kernels {self.kernels!r}", hint=f"Use one of {', '.join(KERNELS)}")
+        if self.optimize not in OPTIMIZE:
+            raise UsageError(f"unknown optimization {self.optimize!r}", hint=f"Use one of {', '.join(OPTIMIZE)}")
+        if self.name is not None and not (
+            re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", self.name) and len(self.name) <= _MAX_NAME
+        ):
+            hint = f"Use a letter, then letters, digits and underscores, at most {_MAX_NAME}"
+            raise UsageError(f"{self.name!r} cannot prefix C names", where="--name", hint=hint)
+
+
+KERNELS = ("auto", "cmsis-nn", "portable")
+OPTIMIZE = ("speed", "size", "ram")
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A compiled model: ``source`` as the frontend read it, ``plan`` with the optimized graph, and the project."""
+
+    source: Graph
+    plan: Plan
+    board: Board
+    name: str
+    files: Mapping[str, bytes]
+
+    @property
+    def graph(self) -> Graph:
+        """The optimized graph that the C code computes."""
+        return self.plan.graph
+
+    @property
+    def const_bytes(self) -> int:
+        """Bytes of weights and other constant inputs."""
+        return sum(v.type.nbytes for v in self.graph.constants())
+
+
+def read_model(path: Path) -> bytes:
+    """The bytes of a model file; InputError with the reason when that is not possible."""
+    try:
+        if path.is_dir():
+            raise InputError("is a folder, not a model file", where=str(path))
+        size = path.stat().st_size
+        if size > MAX_MODEL_BYTES:
+            raise InputError(f"{size:,} bytes are more than a microcontroller's model can have", where=str(path))
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from None
+
+
+def load_graph(path: Path) -> Graph:
+    """A model file as MindIR, verified, not yet optimized."""
+    return frontends.load(path, read_model(path))
+
+
+def compile_model(path: Path, board: Board, options: Options = Options()) -> Compiled:
+    """Compile the model file at ``path`` for ``board``; nothing is written.
+
+    Raises InputError, UnsupportedError (every unsupported layer at once) and DoesNotFit.
+    """
+    data = read_model(path)
+    source = frontends.load(path, data)
+    return compile_graph(source, board, options, model_file=path.name, sha256=hashlib.sha256(data).hexdigest())
+
+
+def compile_graph(source: Graph, board: Board, options: Options, *, model_file: str, sha256: str) -> Compiled:
+    """Compile a graph; ``model_file`` and ``sha256`` name its origin in the generated files."""
+    graph = optimize(source)
+    if options.optimize == "ram":
+        schedule(graph)
+    plan = make_plan(graph, Target(Isa.PORTABLE))
+    check(plan)
+    name = options.name or c_name(model_file)
+    compiled = Compiled(source, plan, board, name, {})
+    _check_fits(compiled, options)
+    files = codegen.generate(
+        plan,
+        board,
+        codegen.CodegenOptions(
+            name=name,
+            model_file=model_file,
+            model_sha256=sha256,
+            projects=options.projects,
+            optimize=options.optimize,
+            stack_bytes=options.stack_bytes,
+        ),
+    )
+    return Compiled(source, plan, board, name, files)
+
+
+def c_name(file_name: str) -> str:
+    """A C prefix from a file's name: ``Person-Detect v2.tflite`` gives ``person_detect_v2``."""
+    stem = file_name.rsplit(".", 1)[0] if "." in file_name[1:] else file_name
+    name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")[:_MAX_NAME].rstrip("_")
+    if not name:
+        return "model"
+    return name if name[0].isalpha() else f"model_{name}"[:_MAX_NAME]
+
+
+def _check_fits(compiled: Compiled, options: Options) -> None:
+    """Refuse what cannot fit, with the figures. Code size is known only after the build, where the linker checks."""
+    board, plan = compiled.board, compiled.plan
+    regions = board.placement()
+    flash = min(regions["weights"].size, options.max_flash or regions["weights"].size)
+    ram = min(regions["arena"].size, options.max_ram or regions["arena"].size)
+    if compiled.const_bytes > flash:
+        limit = f"{board.name} has {flash:,}" if options.max_flash is None else f"--max-flash allows {flash:,}"
+        raise DoesNotFit(
+            f"the weights take {compiled.const_bytes:,} bytes of flash, {limit}",
+            where=compiled.name,
+            hint="Choose a larger board or a smaller model",
+        )
+    # The stack lies in the same memory on most boards.
+    stack = options.stack_bytes if regions["stack"] is regions["arena"] else 0
+    if plan.arena_bytes + stack > ram:
+        limit = f"{board.name} has {ram:,}" if options.max_ram is None else f"--max-ram allows {ram:,}"
+        widest = max(
+            plan.steps,
+            key=lambda s: sum(v.type.nbytes for v in (*s.node.inputs, *s.node.outputs) if v and not v.is_const),
+        )
+        raise DoesNotFit(
+            f"the arena takes {plan.arena_bytes:,} bytes of RAM and the stack {stack:,}, {limit}",
+            where=compiled.name,
+            hint=f"The widest layer is {widest.node.label}; choose a larger board or a smaller input",
+        )

@@ -1,0 +1,1 @@
+"""Exporters: MindIR to model formats. One module per format."""

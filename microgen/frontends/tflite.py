@@ -1,0 +1,235 @@
+"""TensorFlow Lite: a .tflite file to MindIR. What an operator means is said in its module of ``microgen.ops``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from microgen.errors import InputError, UnsupportedError, VerifyError, one_line
+from microgen.frontends import flatbuffer, tflite_schema
+from microgen.frontends.tflite_schema import Options, Record
+from microgen.frontends.tflite_tensors import Tensors
+from microgen.mindir import DType, Graph, Node, Value, verify
+from microgen.ops.registry import by_tflite_name
+from microgen.ops.tflite_form import TFLiteSource
+
+SUFFIXES = (".tflite",)
+
+_IDENTIFIER = b"TFL3"
+_SCHEMA_VERSION = 3
+_CUSTOM = "CUSTOM"
+_QUANTIZE_HINT = "Quantize the whole model to int8, activations included (post-training full integer quantization)"
+
+
+def recognizes(data: bytes) -> bool:
+    """Whether ``data`` starts as a .tflite file does."""
+    return data[4:8] == _IDENTIFIER
+
+
+def load(source: bytes | str | Path, name: str | None = None) -> Graph:
+    """The first subgraph of a .tflite file, given by its bytes or path, as a verified graph.
+
+    ``name`` names the graph (default: the file's stem). Shapes are the file's static ones: a batch of −1 in a
+    shape signature is the 1 that the shape holds. Raises InputError for data that is damaged or contradicts
+    itself, and UnsupportedError with one line for every layer that microgen cannot compile.
+    """
+    if not isinstance(source, bytes):
+        name = Path(source).stem if name is None else name
+        source = _read(Path(source))
+    model = Record(flatbuffer.root(source, _IDENTIFIER), "Model")
+    if model.integer("Version") != _SCHEMA_VERSION:
+        raise InputError(f"has schema version {model.integer('Version')}, not {_SCHEMA_VERSION}")
+    subgraphs = model.children("Subgraphs", "SubGraph")
+    if not subgraphs:
+        raise InputError("holds no subgraph")
+    return _Importer(source, model, subgraphs[0]).graph(name or "model")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One operator of the file, its indices checked. An absent input is None."""
+
+    record: Record
+    operator: str
+    custom: bool
+    inputs: tuple[int | None, ...]
+    outputs: tuple[int, ...]
+
+
+class _RefusedError(Exception):
+    """Why a layer cannot be compiled."""
+
+
+class _Importer:
+    def __init__(self, data: bytes, model: Record, subgraph: Record) -> None:
+        self._tensors = Tensors(data, model, subgraph)
+        self._operators = [_operator(code) for code in model.children("OperatorCodes", "OperatorCode")]
+        self._subgraph = subgraph
+        self._inputs = self._indices(subgraph, "Inputs")
+        self._outputs = self._indices(subgraph, "Outputs")
+        self._layers = _in_order([self._layer(r) for r in subgraph.children("Operators", "Operator")])
+        self._problems: list[str] = []
+        self._float_problem = False
+        self._type_errors: list[VerifyError] = []
+
+    def graph(self, name: str) -> Graph:
+        """The graph, or every problem at once."""
+        self._check_computed()
+        nodes = [node for layer in self._layers if (node := self._node(layer)) is not None]
+        inputs = [self._interface(i, "input") for i in self._inputs]
+        outputs = [self._interface(i, "output") for i in self._outputs]
+        if len(self._problems) > len(self._type_errors):
+            raise UnsupportedError(self._problems, hint=_QUANTIZE_HINT if self._float_problem else "")
+        if self._type_errors:
+            raise self._type_errors[0]
+        graph = Graph(name, [v for v in inputs if v is not None], [v for v in outputs if v is not None], nodes)
+        verify(graph)
+        return graph
+
+    # Reading the file's structure ---------------------------------------------------------------------
+
+    def _indices(self, record: Record, field: str) -> tuple[int, ...]:
+        where = f"{record.path}.{field}"
+        return tuple(self._tensors.check_index(index, where) for index in record.vector(field).tolist())
+
+    def _layer(self, record: Record) -> _Layer:
+        code = record.integer("OpcodeIndex")
+        if code >= len(self._operators):
+            raise InputError(f"refers to operator code {code}, the file has {len(self._operators)}", where=record.path)
+        operator, custom = self._operators[code]
+        where = f"{record.path}.Inputs"
+        inputs = tuple(
+            None if index == -1 else self._tensors.check_index(index, where)
+            for index in record.vector("Inputs").tolist()
+        )
+        outputs = self._indices(record, "Outputs")
+        if not outputs:
+            raise InputError(f"{operator} has no output", where=record.path)
+        return _Layer(record, operator, custom, inputs, outputs)
+
+    def _check_computed(self) -> None:
+        """InputError when a layer or the caller reads a tensor that holds nothing."""
+        available = set(self._inputs)
+        for layer in self._layers:
+            available.update(layer.outputs)
+        reads = [(index, layer.record.path) for layer in self._layers for index in layer.inputs if index is not None]
+        reads += [(index, f"{self._subgraph.path}.Outputs") for index in self._outputs]
+        for index, where in reads:
+            value = None if index in available else self._tensors[index].value
+            if value is not None and not value.is_const:
+                raise InputError(f"reads tensor {value.name!r}, which nothing computes", where=where)
+
+    # Making nodes -------------------------------------------------------------------------------------
+
+    def _interface(self, index: int, role: str) -> Value | None:
+        tensor = self._tensors[index]
+        if tensor.value is None:
+            self._problems.append(f"{_short(tensor.name)} (model {role}): {one_line(tensor.problem)}")
+        return tensor.value
+
+    def _node(self, layer: _Layer) -> Node | None:
+        """The layer as a node; None, with the reason noted, when it cannot be compiled."""
+        label = f"{_short(self._tensors.name(layer.outputs[0]))} ({_short(layer.operator)})"
+        try:
+            return self._make(layer)
+        except _RefusedError as error:
+            self._problems.append(f"{label}: {one_line(str(error), 600)}")
+            indices = (*layer.inputs, *layer.outputs)
+            values = [self._tensors[index].value for index in indices if index is not None]
+            self._float_problem |= any(v is not None and v.type.dtype is DType.FLOAT32 for v in values)
+        except VerifyError as error:
+            self._problems.append(f"{label}: {one_line(error.what, 600)}")
+            self._type_errors.append(error)
+        return None
+
+    def _make(self, layer: _Layer) -> Node:
+        """The layer as a node; _RefusedError with the reason, or VerifyError when the file contradicts itself."""
+        inputs = tuple(None if index is None else self._usable(index) for index in layer.inputs)
+        outputs = tuple(self._usable(index) for index in layer.outputs)
+        operator = None if layer.custom else by_tflite_name().get(layer.operator)
+        if operator is None:
+            raise _RefusedError("this operator is not supported")
+        options = Options(operator.tflite_options, self._options(layer, operator.tflite_options))
+        try:
+            op, operands = operator.from_tflite(TFLiteSource(layer.operator, inputs, outputs, options))
+        except VerifyError as error:
+            raise _RefusedError(error.what) from None
+        node = Node(op, operands, outputs, outputs[0].name)
+        op.check_types(node)
+        for problem in op.problems(node):
+            raise _RefusedError(problem)
+        return node
+
+    def _usable(self, index: int) -> Value:
+        tensor = self._tensors[index]
+        if tensor.value is None:
+            raise _RefusedError(tensor.problem)
+        return tensor.value
+
+    def _options(self, layer: _Layer, schema: str | None) -> Record | None:
+        """The layer's options table; None when it is missing or nobody asks for one."""
+        kind = layer.record.integer("BuiltinOptionsType")
+        if schema is None or kind == 0:
+            return None
+        found = tflite_schema.names("BuiltinOptions").get(kind, f"of the unknown type {kind}")
+        if found != schema:
+            raise InputError(f"{layer.operator}'s options are {found}, not {schema}", where=layer.record.path)
+        return layer.record.child("BuiltinOptions", schema)
+
+
+def _short(name: str) -> str:
+    """A name in a list of layers: converters join those of all fused operators."""
+    return one_line(name, 80)
+
+
+def _operator(code: Record) -> tuple[str, bool]:
+    """(name, whether it is a custom one) of an operator code.
+
+    Files from before the schema had more than 127 operators keep the number in the deprecated field; newer ones
+    put 127 there when it does not fit. The larger of the two is right.
+    """
+    number = max(code.integer("BuiltinCode"), code.integer("DeprecatedBuiltinCode"))
+    name = tflite_schema.names("BuiltinOperator").get(number, f"operator {number}")
+    return (f"{_CUSTOM} {code.text('CustomCode')}", True) if name == _CUSTOM else (name, False)
+
+
+def _in_order(layers: list[_Layer]) -> list[_Layer]:
+    """``layers`` such that tensors are computed before they are read, otherwise in the file's order.
+
+    Raises InputError when a tensor is computed twice or layers wait for each other.
+    """
+    producer: dict[int, int] = {}
+    for number, layer in enumerate(layers):
+        for index in layer.outputs:
+            if producer.setdefault(index, number) != number:
+                raise InputError(f"tensor {index} is computed twice", where=layer.record.path)
+    done = [False] * len(layers)
+    ordered: list[_Layer] = []
+    waiting: list[set[int]] = [{producer[i] for i in layer.inputs if i in producer} for layer in layers]
+    readers: list[list[int]] = [[] for _ in layers]
+    for number, needed in enumerate(waiting):
+        for other in needed:
+            readers[other].append(number)
+    for first in range(len(layers)):
+        ready = [first] if not done[first] and not waiting[first] else []
+        while ready:
+            number = ready.pop()
+            done[number] = True
+            ordered.append(layers[number])
+            for reader in reversed(readers[number]):
+                waiting[reader].discard(number)
+                # Later layers come up by themselves; an earlier one was passed over and is due now.
+                if not waiting[reader] and reader < first and not done[reader]:
+                    ready.append(reader)
+    if not all(done):
+        raise InputError(
+            "this operator reads, directly or not, what it computes", where=layers[done.index(False)].record.path
+        )
+    return ordered

@@ -1,0 +1,88 @@
+"""ADD: the sum of two tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from microgen import arith
+from microgen.mindir import Node
+from microgen.ops.base import Sample
+from microgen.ops.binary import Binary, binary_samples, scale_and_zero_point
+from microgen.ops.call import Arg, Input, Int, Output
+
+# Bits by which both operands are refined before they are brought to one scale.
+_LEFT_SHIFT = 20
+
+
+@dataclass(frozen=True)
+class Add(Binary):
+    """Both operands are scaled to twice the larger input scale, added, and scaled to the output's."""
+
+    name: ClassVar[str] = "Add"
+    tflite: ClassVar[tuple[str, ...]] = ("ADD",)
+    tflite_options: ClassVar[str | None] = "AddOptions"
+    plain_kernel: ClassVar[str] = "arm_elementwise_add_s8"
+    strided_kernel: ClassVar[str] = "mg_add_s8"
+
+    def combine(self, node: Node, first: arith.Ints, second: arith.Ints) -> arith.Ints:
+        q = self.quant_fields(node)
+        scaled = [
+            arith.multiply_by_quantized_multiplier(
+                (x + q[f"input_{i}_offset"]) << _LEFT_SHIFT, q[f"input_{i}_multiplier"], q[f"input_{i}_shift"]
+            )
+            for i, x in ((1, first), (2, second))
+        ]
+        total = arith.wrap32(scaled[0] + scaled[1])
+        return (
+            arith.multiply_by_quantized_multiplier(total, q["output_multiplier"], q["output_shift"])
+            + q["output_offset"]
+        )
+
+    def quant_fields(self, node: Node) -> dict[str, int]:
+        scale_1, zero_1 = scale_and_zero_point(node.input(0))
+        scale_2, zero_2 = scale_and_zero_point(node.input(1))
+        scale_out, zero_out = scale_and_zero_point(node.output)
+        twice_larger = 2.0 * max(scale_1, scale_2)
+        multiplier_1, shift_1 = arith.quantize_multiplier(scale_1 / twice_larger)
+        multiplier_2, shift_2 = arith.quantize_multiplier(scale_2 / twice_larger)
+        multiplier, shift = arith.quantize_multiplier(twice_larger / ((1 << _LEFT_SHIFT) * scale_out))
+        if shift > 0:
+            raise ValueError(
+                f"the larger input scale {twice_larger / 2:.9g} is at least 2^19 times the output scale {scale_out:.9g}"
+            )
+        return {
+            "left_shift": _LEFT_SHIFT,
+            "input_1_offset": -zero_1,
+            "input_1_multiplier": multiplier_1,
+            "input_1_shift": shift_1,
+            "input_2_offset": -zero_2,
+            "input_2_multiplier": multiplier_2,
+            "input_2_shift": shift_2,
+            "output_offset": zero_out,
+            "output_multiplier": multiplier,
+            "output_shift": shift,
+        }
+
+    def plain_arguments(self, node: Node) -> tuple[Arg, ...]:
+        q = {name: Int(value) for name, value in self.quant_fields(node).items()}
+        return (
+            Input(0),
+            Input(1),
+            q["input_1_offset"],
+            q["input_1_multiplier"],
+            q["input_1_shift"],
+            q["input_2_offset"],
+            q["input_2_multiplier"],
+            q["input_2_shift"],
+            q["left_shift"],
+            Output(),
+            q["output_offset"],
+            q["output_multiplier"],
+            q["output_shift"],
+        )
+
+    @classmethod
+    def samples(cls) -> Iterator[Sample]:
+        yield from binary_samples(cls, 0.08)

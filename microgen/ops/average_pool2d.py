@@ -1,0 +1,39 @@
+"""AVERAGE_POOL_2D: the mean of a sliding window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from microgen import arith
+from microgen.mindir import Array, Node
+from microgen.ops.base import Sample
+from microgen.ops.call import Call, Target
+from microgen.ops.pooling import Pooling, pooling_samples
+
+
+@dataclass(frozen=True)
+class AveragePool2D(Pooling):
+    """The mean of the window's positions inside the image, halves rounded away from zero."""
+
+    name: ClassVar[str] = "AveragePool2D"
+    tflite: ClassVar[tuple[str, ...]] = ("AVERAGE_POOL_2D",)
+
+    def pool(self, node: Node, image: Array) -> arith.Ints:
+        sums = arith.wrap32(sum(self.taps(node, image, fill=0)))
+        counts: arith.Ints = np.sum(list(self.taps(node, np.ones((1, *image.shape[1:]), np.int64), fill=0)), axis=0)
+        counts = np.tile(counts, (image.shape[0], 1, 1, 1))
+        # Halves are added to the quantized sum, zero point and all, and the division truncates.
+        nudged = arith.wrap32(np.where(sums > 0, sums + counts // 2, sums - counts // 2))
+        return np.where(nudged >= 0, nudged // counts, -(-nudged // counts))
+
+    def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
+        channels = node.output.shape[3]
+        return (self.call(node, "arm_avgpool_s8", 4 * channels, f"MG_AVGPOOL_S8_SCRATCH({channels})"),)
+
+    @classmethod
+    def samples(cls) -> Iterator[Sample]:
+        yield from pooling_samples(cls)

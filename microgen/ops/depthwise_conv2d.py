@@ -1,0 +1,158 @@
+"""DEPTHWISE_CONV_2D: a convolution of every channel by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from microgen.errors import VerifyError
+from microgen.mindir import Array, Node, QuantParams, TensorType, Value
+from microgen.ops import sampling
+from microgen.ops.attributes import Activation, same_or_valid
+from microgen.ops.base import Sample
+from microgen.ops.call import Call, Context, Input, Output, Target, nhwc
+from microgen.ops.convolution import Convolution, bias_argument, bias_dims, per_channel_quant, row_pointers
+from microgen.ops.tflite_form import Option
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2D(Convolution):
+    """Filter [1, height, width, output channels]; output channel i · multiplier + j reads input channel i.
+
+    The multiplier is the quotient of the channel counts: what a file says of it is redundant and not read.
+    """
+
+    name: ClassVar[str] = "DepthwiseConv2D"
+    tflite: ClassVar[tuple[str, ...]] = ("DEPTHWISE_CONV_2D",)
+    tflite_options: ClassVar[str | None] = "DepthwiseConv2DOptions"
+    channel_axis: ClassVar[int] = 3
+
+    def check_channels(self, node: Node) -> int:
+        depth, filter_ = node.input(0).shape[3], node.input(1).shape
+        if filter_[0] != 1:
+            raise VerifyError(f"the filter's first dimension must be 1, not {filter_[0]}")
+        if filter_[3] % depth:
+            raise VerifyError(f"{filter_[3]} output channels are not a multiple of {depth} input channels")
+        return filter_[3]
+
+    def multiplier(self, node: Node) -> int:
+        """Output channels for each input channel."""
+        return node.input(1).shape[3] // node.input(0).shape[3]
+
+    def extra_options(self, node: Node) -> dict[str, Option]:
+        return {"DepthMultiplier": self.multiplier(node)}
+
+    def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        image, filter_ = inputs[0], node.input(1).const
+        quant = node.input(0).type.quant
+        assert image is not None and quant is not None
+        samples, batch = image.shape[:2]
+        out_h, out_w, channels = node.output.shape[1:]
+        # Sums of products of 9-bit and 8-bit values stay far below 2^53, where float64 is exact.
+        real = image.reshape(-1, *image.shape[2:]).astype(np.float64) - quant.zero_point
+        pad = self.padding
+        padded = np.pad(real, ((0, 0), (pad.top, pad.bottom), (pad.left, pad.right), (0, 0)))
+        padded = np.repeat(padded, self.multiplier(node), axis=3)
+        sums = np.zeros((samples * batch, out_h, out_w, channels))
+        for y in range(filter_.shape[1]):
+            for x in range(filter_.shape[2]):
+                y0, x0 = y * self.dilation[0], x * self.dilation[1]
+                rows = slice(y0, y0 + (out_h - 1) * self.stride[0] + 1, self.stride[0])
+                columns = slice(x0, x0 + (out_w - 1) * self.stride[1] + 1, self.stride[1])
+                sums += padded[:, rows, columns, :] * filter_[0, y, x].astype(np.float64)
+        accumulators = sums.astype(np.int64)
+        if (bias := node.optional_input(2)) is not None:
+            accumulators += bias.const.astype(np.int64).reshape(-1)
+        return [self.requantize(node, accumulators).reshape(samples, batch, out_h, out_w, channels)]
+
+    def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
+        image, filter_, output = node.input(0), node.input(1), node.output
+        scratch, guard = row_pointers("MG_DEPTHWISE_CONV_S8_SCRATCH", filter_.shape[1])
+        args = (
+            Context(),
+            self.params(node, "cmsis_nn_dw_conv_params", ch_mult=self.multiplier(node)),
+            per_channel_quant(node),
+            nhwc(image.shape),
+            Input(0),
+            nhwc(filter_.shape),
+            Input(1),
+            bias_dims(output.shape[3]),
+            bias_argument(node),
+            nhwc(output.shape),
+            Output(),
+        )
+        return (Call("arm_depthwise_conv_wrapper_s8", args, scratch, guard),)
+
+    @classmethod
+    def samples(cls) -> Iterator[Sample]:
+        def make(
+            id: str,
+            size: tuple[int, int, int],
+            kernel: tuple[int, int],
+            multiplier: int = 1,
+            *,
+            batch: int = 1,
+            padding: str = "SAME",
+            stride: tuple[int, int] = (1, 1),
+            dilation: tuple[int, int] = (1, 1),
+            activation: Activation = Activation.NONE,
+            axis: int | None = 3,
+            bias: int | None = 0,
+            zero_points: tuple[int, int] = (3, -5),
+            filter_scale: float = 0.02,
+            scale: float | None = None,
+        ) -> Sample:
+            channels = size[2] * multiplier
+            image = sampling.int8((batch, *size), 0.05, zero_points[0])
+            filter_ = sampling.weights(id, (1, *kernel, channels), axis, filter_scale)
+            operands: tuple[TensorType | Value | None, ...] = (image, filter_, None)
+            if bias is not None:
+                operands = (image, filter_, sampling.bias(id, image, filter_, channels, bias))
+            pads = same_or_valid(padding, size[:2], kernel, stride, dilation)
+            if scale is None:
+                scale = 0.05 * 0.02 * 60.0 * (kernel[0] * kernel[1]) ** 0.5
+            if activation in (Activation.RELU, Activation.RELU6):
+                zero_points = (zero_points[0], -128)
+            output = QuantParams.per_tensor(scale, zero_points[1])
+            return sampling.single(cls(stride, dilation, pads, activation), id, operands, output)
+
+        yield make("3x3", (5, 6, 3), (3, 3))
+        yield make("3x3_stride2_odd", (7, 6, 5), (3, 3), stride=(2, 2))
+        yield make("3x3_stride2_even", (8, 9, 4), (3, 3), stride=(2, 2), activation=Activation.RELU)
+        yield make("valid_5x2", (9, 7, 3), (5, 2), padding="VALID", activation=Activation.RELU6)
+        yield make("valid_stride", (9, 10, 2), (4, 3), padding="VALID", stride=(2, 3))
+        yield make("stride_2x3", (9, 10, 2), (4, 3), stride=(2, 3))
+        yield make("stride_above_kernel", (9, 10, 2), (2, 2), stride=(3, 4))
+        yield make("dilated", (9, 8, 4), (3, 3), dilation=(2, 3))
+        yield make("dilated_multiplier", (9, 8, 2), (3, 3), 2, dilation=(2, 2), activation=Activation.RELU)
+        yield make("dilated_valid", (11, 9, 3), (3, 2), padding="VALID", dilation=(3, 2))
+        yield make("dilated_above_input", (4, 3, 2), (3, 3), dilation=(3, 4))
+        yield make("n1_to_1", (4, 4, 3), (2, 2), activation=Activation.RELU_N1_TO_1)
+        yield make("pointwise", (5, 5, 8), (1, 1))
+        yield make("pointwise_stride2", (5, 6, 8), (1, 1), stride=(2, 2))
+        yield make("batch2", (4, 5, 3), (3, 3), batch=2)
+        yield make("batch3_multiplier2", (4, 5, 3), (3, 2), 2, batch=3)
+        yield make("per_tensor", (4, 5, 3), (3, 3), axis=None)
+        yield make("no_bias", (4, 5, 3), (3, 3), bias=None)
+        yield make("huge_bias", (4, 5, 6), (3, 3), bias=1 << 30)
+        yield make("huge_bias_small_factor", (4, 5, 6), (3, 3), bias=1 << 30, filter_scale=1e-9)
+        yield make("one_row", (1, 12, 3), (1, 5))
+        yield make("one_row_kernel3", (1, 12, 3), (3, 5))
+        yield make("one_column", (12, 1, 3), (5, 1), stride=(2, 1))
+        yield make("kernel_10x4_stride2", (13, 10, 1), (10, 4), 8, stride=(2, 2), activation=Activation.RELU)
+        yield make("kernel_above_input", (2, 3, 2), (5, 7))
+        yield make("whole_input", (4, 5, 3), (4, 5), padding="VALID")
+        yield make("zero_points_low", (4, 4, 3), (3, 3), zero_points=(-128, -128))
+        yield make("zero_points_high", (4, 4, 3), (3, 3), zero_points=(127, 127))
+        yield make("saturating", (4, 4, 3), (3, 3), scale=0.003)
+        yield make("factor_above_1", (4, 4, 3), (3, 3), filter_scale=0.7, scale=0.001)
+        yield make("factor_far_above_1", (4, 4, 3), (3, 3), filter_scale=3000.0, scale=0.0001)
+        yield make("vanishing", (4, 4, 3), (3, 3), filter_scale=1e-9)
+        for depth in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17):
+            yield make(f"channels_{depth}", (3, 4, depth), (3, 3))
+        for multiplier in (2, 3, 5):
+            for depth in (1, 2, 3, 4, 5):
+                yield make(f"channels_{depth}_multiplier_{multiplier}", (3, 4, depth), (2, 3), multiplier)

@@ -1,0 +1,271 @@
+"""FULLY_CONNECTED: a dense layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from microgen import arith
+from microgen.errors import VerifyError
+from microgen.mindir import Array, DType, Node, QuantParams, TensorType, Value
+from microgen.ops import sampling
+from microgen.ops.attributes import Activation
+from microgen.ops.base import Op, Sample, constraint
+from microgen.ops.call import Call, Context, FieldValue, Input, Output, Struct, Target, ints, nhwc
+from microgen.ops.convolution import (
+    bias_argument,
+    bias_dims,
+    fused_activation,
+    not_constant,
+    per_channel_quant,
+    quantized_int8,
+    requantization,
+    wrong_bias,
+)
+from microgen.ops.tflite_form import ACTIVATION, TFLiteForm, TFLiteSource
+
+_WEIGHTS_FORMAT = ("DEFAULT", "SHUFFLED4x16INT8")
+
+
+@dataclass(frozen=True)
+class FullyConnected(Op):
+    """Inputs: a tensor of any rank, weights [units, depth], optional int32 bias.
+
+    The input is taken as rows of ``depth`` values; the output is [rows, units], or the input's shape with
+    ``units`` in place of its last dimension where ``keep_dims`` is set.
+    """
+
+    keep_dims: bool = False
+    activation: Activation = Activation.NONE
+
+    name: ClassVar[str] = "FullyConnected"
+    tflite: ClassVar[tuple[str, ...]] = ("FULLY_CONNECTED",)
+    tflite_options: ClassVar[str | None] = "FullyConnectedOptions"
+    fuses_clamp: ClassVar[bool] = True
+
+    @classmethod
+    def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
+        layout = source.enum("WeightsFormat", _WEIGHTS_FORMAT)
+        if layout != "DEFAULT":
+            raise VerifyError(f"weights format {layout} is not supported, only DEFAULT")
+        op = cls(bool(source.option("KeepNumDims")), fused_activation(source))
+        return op, (source.input(0), source.input(1), *(source.inputs[2:] or (None,)))
+
+    def to_tflite(self, node: Node) -> TFLiteForm:
+        options = {
+            "FusedActivationFunction": ACTIVATION.index(self.activation.value),
+            "WeightsFormat": _WEIGHTS_FORMAT.index("DEFAULT"),
+            "KeepNumDims": self.keep_dims,
+        }
+        return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options, options, version=4)
+
+    def infer(self, node: Node) -> tuple[tuple[DType, tuple[int, ...]], ...]:
+        source, weights = node.input(0), node.input(1)
+        if len(weights.shape) != 2:
+            raise VerifyError(f"the weights must have 2 dimensions, not {len(weights.shape)}")
+        units, depth = weights.shape
+        if source.type.elements % depth:
+            raise VerifyError(f"an input of {source.type.elements} values does not divide into rows of {depth}")
+        bias = node.optional_input(2)
+        if bias is not None and bias.type.elements != units:
+            raise VerifyError(f"{bias.type.elements} biases for {units} outputs")
+        if not self.keep_dims:
+            return ((source.type.dtype, (source.type.elements // depth, units)),)
+        if source.shape[-1:] != (depth,):
+            raise VerifyError(f"the last dimension of the input {list(source.shape)} is not {depth}")
+        return ((source.type.dtype, (*source.shape[:-1], units)),)
+
+    @constraint
+    def int8_tensors(self, node: Node) -> str | None:
+        """input, weights and output are int8 with quantization parameters, input and output per tensor"""
+        return quantized_int8(node, (node.input(0), node.output), (node.input(1),))
+
+    @constraint
+    def constant_weights(self, node: Node) -> str | None:
+        """weights and bias are constants"""
+        return not_constant(node.input(1), node.optional_input(2))
+
+    @constraint
+    def channels(self, node: Node) -> str | None:
+        """the weights have one scale and any zero point, or one scale per output and zero point 0"""
+        quant = node.input(1).type.quant
+        if quant is None or quant.is_per_tensor:
+            return None
+        if quant.axis != 0:
+            return f"scales along axis {quant.axis}"
+        bad = next(filter(None, quant.zero_points), None)
+        return None if bad is None else f"{len(quant.scales)} scales and zero point {bad}"
+
+    @constraint
+    def int32_bias(self, node: Node) -> str | None:
+        """the bias is int32"""
+        return wrong_bias(node.optional_input(2))
+
+    @constraint
+    def representable(self, node: Node) -> str | None:
+        """input scale times weight scale over output scale is below 2^30"""
+        if self.int8_tensors(node) is not None:
+            return None
+        try:
+            requantization(node)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    @constraint
+    def matching_bias(self, node: Node) -> str | None:
+        """the scale of the bias is input scale times weight scale, within 0.02 of the output scale"""
+        weights, bias = node.input(1).type.quant, node.optional_input(2)
+        if self.int8_tensors(node) is not None or bias is None or bias.type.quant is None or weights is None:
+            return None
+        source, result = node.input(0).type.quant, node.output.type.quant
+        assert source is not None and result is not None
+        if not (weights.is_per_tensor and bias.type.quant.is_per_tensor):
+            return None
+        # The reference interpreter tests this, of per-tensor weights only.
+        product = source.scale * weights.scale
+        if abs(product - bias.type.quant.scale) / result.scale > 0.02:
+            return f"{bias.type.quant.scale:.9g}, not {product:.9g}"
+        return None
+
+    def macs(self, node: Node) -> int:
+        return node.output.type.elements * node.input(1).shape[1]
+
+    def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        source, weights = inputs[0], node.input(1)
+        quant, result = node.input(0).type.quant, node.output.type.quant
+        assert source is not None and quant is not None and result is not None and weights.type.quant is not None
+        # float64 matrix products of integers are exact (sums stay far below 2^53) and run on BLAS.
+        rows = source.reshape(-1, weights.shape[1]).astype(np.float64) - quant.zero_point
+        matrix = weights.const.astype(np.float64) - weights.type.quant.zero_points[0]
+        accumulators = (rows @ matrix.T).astype(np.int64)
+        if (bias := node.optional_input(2)) is not None:
+            accumulators += bias.const.astype(np.int64).reshape(-1)
+        multipliers, shifts = requantization(node)
+        scaled = arith.multiply_by_quantized_multiplier(arith.wrap32(accumulators), multipliers, shifts)
+        low, high = self.activation.bounds(node.output.type)
+        clamped = np.clip(arith.wrap32(scaled + result.zero_point), low, high).astype(np.int8)
+        return [clamped.reshape(source.shape[0], *node.output.shape)]
+
+    def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
+        units, depth = node.input(1).shape
+        rows = node.output.type.elements // units
+        source, weights, result = node.input(0).type.quant, node.input(1).type.quant, node.output.type.quant
+        assert source is not None and weights is not None and result is not None
+        low, high = self.activation.bounds(node.output.type)
+        fields: tuple[tuple[str, FieldValue], ...] = (
+            *ints(
+                input_offset=-source.zero_point,
+                filter_offset=-weights.zero_points[0],
+                output_offset=result.zero_point,
+            ),
+            ("activation", Struct("cmsis_nn_activation", ints(min=low, max=high))),
+        )
+        if weights.is_per_tensor:
+            function = "arm_fully_connected_s8"
+            multipliers, shifts = requantization(node)
+            factors = ints(multiplier=int(multipliers[0]), shift=int(shifts[0]))
+            quant = Struct("cmsis_nn_per_tensor_quant_params", factors)
+        else:
+            function = "arm_fully_connected_per_channel_s8"
+            quant = per_channel_quant(node)
+        args = (
+            Context(),
+            Struct("cmsis_nn_fc_params", fields),
+            quant,
+            nhwc((rows, 1, 1, depth)),
+            Input(0),
+            nhwc((depth, 1, 1, units)),
+            Input(1),
+            bias_dims(units),
+            bias_argument(node),
+            nhwc((rows, 1, 1, units)),
+            Output(),
+        )
+        return (Call(function, args),)
+
+    @classmethod
+    def samples(cls) -> Iterator[Sample]:
+        def make(
+            id: str,
+            shape: tuple[int, ...],
+            units: int,
+            depth: int | None = None,
+            *,
+            keep_dims: bool = False,
+            activation: Activation = Activation.NONE,
+            axis: int | None = None,
+            bias: int | None = 0,
+            zero_points: tuple[int, int, int] = (3, 0, -5),
+            input_scale: float = 0.05,
+            weight_scale: float = 0.02,
+            scale: float | None = None,
+        ) -> Sample:
+            size = depth or math.prod(shape[1:])
+            source = sampling.int8(shape, input_scale, zero_points[0])
+            weights = sampling.weights(id, (units, size), axis, weight_scale)
+            if zero_points[1]:
+                quant = QuantParams.per_tensor(weight_scale, zero_points[1])
+                weights = Value("weights", TensorType(DType.INT8, (units, size), quant), weights.data)
+            operands: tuple[TensorType | Value | None, ...] = (source, weights, None)
+            if bias is not None:
+                operands = (source, weights, sampling.bias(id, source, weights, units, bias))
+            if scale is None:
+                scale = 0.05 * 0.02 * 60.0 * size**0.5
+            output = QuantParams.per_tensor(scale, zero_points[2])
+            return sampling.single(cls(keep_dims, activation), id, operands, output)
+
+        yield make("vector", (1, 37), 10)
+        yield make("one", (1, 1), 1)
+        yield make("one_output", (1, 64), 1)
+        yield make("one_input", (1, 1), 9)
+        yield make("batch", (4, 21), 6)
+        yield make("rank_1", (24,), 5, 24)
+        yield make("image", (1, 3, 4, 5), 7)
+        yield make("images", (3, 2, 4, 3), 5)
+        yield make("rows_of_image", (1, 3, 4, 6), 5, 6)
+        yield make("rows_across_dimensions", (2, 3, 4), 5, 8)
+        yield make("keep_dims_rank_2", (3, 12), 5, keep_dims=True)
+        yield make("keep_dims_rank_3", (2, 3, 12), 5, 12, keep_dims=True)
+        yield make("keep_dims_rank_4", (1, 3, 4, 6), 5, 6, keep_dims=True)
+        yield make("keep_dims_rank_1", (12,), 5, 12, keep_dims=True)
+        yield make("no_bias", (1, 33), 6, bias=None)
+        yield make("huge_bias", (1, 33), 6, bias=1 << 30)
+        yield make("huge_bias_small_factor", (1, 33), 6, bias=1 << 30, weight_scale=1e-9)
+        yield make("relu", (2, 33), 6, activation=Activation.RELU, zero_points=(3, 0, -128))
+        yield make("relu_middle", (2, 33), 6, activation=Activation.RELU)
+        yield make("relu6", (2, 33), 6, activation=Activation.RELU6, zero_points=(3, 0, -128))
+        yield make("n1_to_1", (2, 33), 6, activation=Activation.RELU_N1_TO_1)
+        yield make("zero_points_low", (1, 33), 6, zero_points=(-128, 0, -128))
+        yield make("zero_points_high", (1, 33), 6, zero_points=(127, 0, 127))
+        yield make("weight_zero_point", (2, 33), 6, zero_points=(3, 11, -5))
+        yield make("weight_zero_point_low", (2, 33), 6, zero_points=(127, -128, 0))
+        yield make("weight_zero_point_high", (2, 33), 6, zero_points=(-128, 127, 0))
+        yield make("per_channel", (1, 37), 10, axis=0)
+        yield make("per_channel_batch", (3, 20), 5, axis=0, activation=Activation.RELU6)
+        yield make("per_channel_no_bias", (1, 37), 6, axis=0, bias=None)
+        yield make("per_channel_huge_bias", (1, 37), 6, axis=0, bias=1 << 30)
+        yield make("per_channel_keep_dims", (2, 3, 12), 5, 12, axis=0, keep_dims=True)
+        yield make("per_channel_one_output", (1, 37), 1, axis=0)
+        yield make("saturating", (1, 33), 6, scale=0.003)
+        yield make("factor_above_1", (2, 33), 6, weight_scale=0.7, scale=0.001)
+        yield make("factor_far_above_1", (2, 33), 6, weight_scale=3000.0, scale=0.0001, bias=None)
+        yield make("vanishing", (1, 33), 6, weight_scale=1e-9)
+        # Inexact products of scales, each large enough to tell a product in single precision from one in double.
+        for index in range(4):
+            scales = sampling.rng("scales", index).uniform(0.001, 0.01, 2)
+            yield make(
+                f"product_of_scales_{index}",
+                (4, 61),
+                9,
+                input_scale=float(scales[0]),
+                weight_scale=float(scales[1]),
+                scale=float(scales[0] * scales[1] * 300),
+                bias=1 << 14,
+            )
+        for depth in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33):
+            yield make(f"depth_{depth}", (1, depth), 1 + depth % 6)

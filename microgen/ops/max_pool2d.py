@@ -1,0 +1,34 @@
+"""MAX_POOL_2D: the maximum of a sliding window."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from microgen import arith
+from microgen.mindir import Array, Node
+from microgen.ops.base import Sample
+from microgen.ops.call import Call, Target
+from microgen.ops.pooling import Pooling, pooling_samples
+
+
+@dataclass(frozen=True)
+class MaxPool2D(Pooling):
+    """The maximum of the window's positions inside the image."""
+
+    name: ClassVar[str] = "MaxPool2D"
+    tflite: ClassVar[tuple[str, ...]] = ("MAX_POOL_2D",)
+
+    def pool(self, node: Node, image: Array) -> arith.Ints:
+        return functools.reduce(np.maximum, self.taps(node, image, fill=-128))
+
+    def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
+        return (self.call(node, "arm_max_pool_s8"),)
+
+    @classmethod
+    def samples(cls) -> Iterator[Sample]:
+        yield from pooling_samples(cls)

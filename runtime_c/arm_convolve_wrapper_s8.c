@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "microgen_nn.h"
+
+static bool is_pointwise(const cmsis_nn_conv_params *conv, const cmsis_nn_dims *input,
+                         const cmsis_nn_dims *filter)
+{
+    return filter->w == 1 && filter->h == 1 && conv->padding.w == 0 && conv->padding.h == 0 &&
+           filter->c == input->c;
+}
+
+int32_t arm_convolve_wrapper_s8_get_buffer_size(const cmsis_nn_conv_params *conv_params,
+                                                const cmsis_nn_dims *input_dims,
+                                                const cmsis_nn_dims *filter_dims,
+                                                const cmsis_nn_dims *output_dims)
+{
+    (void)output_dims;
+    return is_pointwise(conv_params, input_dims, filter_dims)
+               ? 0
+               : arm_convolve_s8_get_buffer_size(input_dims, filter_dims);
+}
+
+/* Any convolution, by the kernel that suits it. */
+arm_cmsis_nn_status arm_convolve_wrapper_s8(const cmsis_nn_context *ctx,
+                                            const cmsis_nn_conv_params *conv_params,
+                                            const cmsis_nn_per_channel_quant_params *quant_params,
+                                            const cmsis_nn_dims *input_dims, const int8_t *input_data,
+                                            const cmsis_nn_dims *filter_dims, const int8_t *filter_data,
+                                            const cmsis_nn_dims *bias_dims, const int32_t *bias_data,
+                                            const cmsis_nn_dims *output_dims, int8_t *output_data)
+{
+    if (is_pointwise(conv_params, input_dims, filter_dims))
+    {
+        return arm_convolve_1x1_s8(ctx, conv_params, quant_params, input_dims, input_data, filter_dims,
+                                   filter_data, bias_dims, bias_data, output_dims, output_data);
+    }
+    return arm_convolve_s8(ctx, conv_params, quant_params, input_dims, input_data, filter_dims, filter_data,
+                           bias_dims, bias_data, NULL, output_dims, output_data);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "microgen_nn.h"
+
+#include "mg_depthwise_row_s8.h"
+#include "mg_range.h"
+#include "mg_support.h"
+
+/* The taps of one output position: kernel rows `ky`, kernel columns `kx`, the first column at byte x. */
+typedef struct
+{
+    mg_range ky;
+    mg_range kx;
+    int32_t x;
+    int32_t x_step;
+} window;
+
+static int32_t bias_of(const mg_depthwise_row_s8_params *params, int32_t channel)
+{
+    return params->bias != NULL ? params->bias[channel] : 0;
+}
+
+static int8_t finish(const mg_depthwise_row_s8_params *params, uint32_t sum, int32_t channel)
+{
+    return mg_requantize_s8((int32_t)sum, params->multiplier[channel], params->shift[channel],
+                            params->output_offset, &params->activation);
+}
+
+/* Four neighbouring channels of a convolution whose channel multiplier is 1. */
+static void four_channels(const mg_depthwise_row_s8_params *params, const int8_t *const *rows,
+                          const window *win, int32_t channel, int8_t *output)
+{
+    const int32_t channels = params->input_c;
+    const int32_t offset = params->input_offset;
+    const int32_t count = win->kx.end - win->kx.begin;
+    uint32_t sum0 = (uint32_t)bias_of(params, channel);
+    uint32_t sum1 = (uint32_t)bias_of(params, channel + 1);
+    uint32_t sum2 = (uint32_t)bias_of(params, channel + 2);
+    uint32_t sum3 = (uint32_t)bias_of(params, channel + 3);
+
+    for (int32_t ky = win->ky.begin; ky < win->ky.end; ky++)
+    {
+        const int8_t *x = rows[ky] + (win->x + channel);
+        const int8_t *w = params->filter + ((ky * params->kernel_w + win->kx.begin) * channels + channel);
+        for (int32_t i = 0; i < count; i++)
+        {
+            sum0 += (uint32_t)((x[0] + offset) * w[0]);
+            sum1 += (uint32_t)((x[1] + offset) * w[1]);
+            sum2 += (uint32_t)((x[2] + offset) * w[2]);
+            sum3 += (uint32_t)((x[3] + offset) * w[3]);
+            x += win->x_step;
+            w += channels;
+        }
+    }
+    output[0] = finish(params, sum0, channel);
+    output[1] = finish(params, sum1, channel + 1);
+    output[2] = finish(params, sum2, channel + 2);
+    output[3] = finish(params, sum3, channel + 3);
+}
+
+static int8_t one_channel(const mg_depthwise_row_s8_params *params, const int8_t *const *rows,
+                          const window *win, int32_t input_channel, int32_t channel)
+{
+    const int32_t output_c = params->input_c * params->ch_mult;
+    const int32_t count = win->kx.end - win->kx.begin;
+    uint32_t sum = (uint32_t)bias_of(params, channel);
+
+    for (int32_t ky = win->ky.begin; ky < win->ky.end; ky++)
+    {
+        const int8_t *x = rows[ky] + (win->x + input_channel);
+        const int8_t *w = params->filter + ((ky * params->kernel_w + win->kx.begin) * output_c + channel);
+        for (int32_t i = 0; i < count; i++)
+        {
+            sum += (uint32_t)((x[i * win->x_step] + params->input_offset) * w[i * output_c]);
+        }
+    }
+    return finish(params, sum, channel);
+}
+
+/*
+ * One output row. rows[ky] is the input row that row ky of the kernel reads. Only the kernel's rows `taps`
+ * are computed, and only their pointers are read: one that would lie above or below the image may be left
+ * out, or point to a row of zero points, with the same result.
+ */
+void mg_depthwise_row_s8(const mg_depthwise_row_s8_params *params, const int8_t *const *rows, mg_range taps,
+                         int8_t *restrict output)
+{
+    for (int32_t out_x = 0; out_x < params->output_w; out_x++)
+    {
+        const int32_t origin = out_x * params->stride_w - params->padding_w;
+        int32_t input_channel = 0;
+        window win;
+        win.ky = taps;
+        win.kx = mg_clip_taps(origin, params->dilation_w, params->kernel_w, params->input_w);
+        if (win.kx.begin == win.kx.end)
+        {
+            win.ky.end = win.ky.begin;
+        }
+        win.x = (origin + win.kx.begin * params->dilation_w) * params->input_c;
+        win.x_step = params->dilation_w * params->input_c;
+
+        if (params->ch_mult == 1)
+        {
+            for (; params->input_c - input_channel >= 4; input_channel += 4)
+            {
+                four_channels(params, rows, &win, input_channel, output);
+                output += 4;
+            }
+        }
+        for (; input_channel < params->input_c; input_channel++)
+        {
+            for (int32_t i = 0; i < params->ch_mult; i++)
+            {
+                const int32_t channel = input_channel * params->ch_mult + i;
+                *output++ = one_channel(params, rows, &win, input_channel, channel);
+            }
+        }
+    }
+}
