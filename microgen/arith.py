@@ -189,9 +189,9 @@ def quantize_float(x: NDArray[np.float32], scale: float, zero_point: int, low: i
     """
     with np.errstate(over="ignore", invalid="ignore"):
         ratio = np.asarray(x, dtype=np.float32) / np.float32(scale)
-    magnitude = np.abs(ratio)
-    whole = np.floor(magnitude)
-    rounded = np.copysign(whole + (magnitude - whole >= np.float32(0.5)), ratio)
+        magnitude = np.abs(ratio)
+        whole = np.floor(magnitude)
+        rounded = np.copysign(whole + (magnitude - whole >= np.float32(0.5)), ratio)
     # The clamp comes first so that infinities never reach the conversion.
     limited = np.clip(np.nan_to_num(rounded, nan=0.0, posinf=1e9, neginf=-1e9), -1e9, 1e9)
     quantized: Ints = np.clip(limited.astype(np.int64) + zero_point, low, high)

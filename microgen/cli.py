@@ -68,7 +68,9 @@ class Report:
 
     def __init__(self, target: str | None) -> None:
         self.target = target
-        self.console = Console(quiet=target == "-", highlight=False, soft_wrap=True)
+        # Redirected output is not folded at a terminal's width: figures would be torn apart.
+        width = None if sys.stdout.isatty() else 240
+        self.console = Console(quiet=target == "-", highlight=False, soft_wrap=True, width=width)
 
     def say(self, text: str = "") -> None:
         """A line of plain text."""
@@ -78,7 +80,7 @@ class Report:
         """A table; ``columns`` are (heading, whether it is right-aligned)."""
         table = Table(box=None, header_style="bold", pad_edge=False)
         for heading, right in columns:
-            table.add_column(heading, justify="right" if right else "left", overflow="fold")
+            table.add_column(heading, justify="right" if right else "left", overflow="fold", no_wrap=right)
         for row in rows:
             table.add_row(*(escape(one_line(cell)) for cell in row))
         self.console.print(table)

@@ -9,7 +9,7 @@
 int32_t arm_convolve_s8_get_buffer_size(const cmsis_nn_dims *input_dims, const cmsis_nn_dims *filter_dims)
 {
     (void)input_dims;
-    return MG_CONVOLVE_S8_SCRATCH(filter_dims->h, input_dims->w * input_dims->c, 1);
+    return MG_CONVOLVE_S8_SCRATCH(filter_dims->h);
 }
 
 static bool dims_are_right(const cmsis_nn_conv_params *conv, const cmsis_nn_dims *input,
@@ -42,7 +42,7 @@ arm_cmsis_nn_status arm_convolve_s8(const cmsis_nn_context *ctx, const cmsis_nn_
         return ARM_CMSIS_NN_NO_IMPL_ERROR;
     }
     if (!dims_are_right(conv_params, input_dims, filter_dims, output_dims) ||
-        !mg_scratch_fits(ctx, MG_CONVOLVE_S8_SCRATCH(filter_dims->h, input_dims->w * input_dims->c, 1)))
+        !mg_scratch_fits(ctx, MG_CONVOLVE_S8_SCRATCH(filter_dims->h)))
     {
         return ARM_CMSIS_NN_ARG_ERROR;
     }

@@ -25,7 +25,7 @@ arm_cmsis_nn_status arm_depthwise_conv_s8(const cmsis_nn_context *ctx,
 {
     (void)bias_dims;
     if (!dims_are_right(dw_conv_params, input_dims, filter_dims, output_dims) ||
-        !mg_scratch_fits(ctx, MG_DEPTHWISE_CONV_S8_SCRATCH(filter_dims->h, input_dims->w * input_dims->c, 1)))
+        !mg_scratch_fits(ctx, MG_DEPTHWISE_CONV_S8_SCRATCH(filter_dims->h)))
     {
         return ARM_CMSIS_NN_ARG_ERROR;
     }

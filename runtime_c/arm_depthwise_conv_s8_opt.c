@@ -7,7 +7,7 @@ int32_t arm_depthwise_conv_s8_opt_get_buffer_size(const cmsis_nn_dims *input_dim
                                                   const cmsis_nn_dims *filter_dims)
 {
     (void)input_dims;
-    return MG_DEPTHWISE_CONV_S8_SCRATCH(filter_dims->h, input_dims->w * input_dims->c, 1);
+    return MG_DEPTHWISE_CONV_S8_SCRATCH(filter_dims->h);
 }
 
 /* Depthwise convolution of one batch with as many outputs as inputs, without dilation. */

@@ -11,7 +11,7 @@ int32_t arm_depthwise_conv_wrapper_s8_get_buffer_size(const cmsis_nn_dw_conv_par
     (void)dw_conv_params;
     (void)input_dims;
     (void)output_dims;
-    return MG_DEPTHWISE_CONV_S8_SCRATCH(filter_dims->h, input_dims->w * input_dims->c, 1);
+    return MG_DEPTHWISE_CONV_S8_SCRATCH(filter_dims->h);
 }
 
 /* Any depthwise convolution. */

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from microgen.errors import VerifyError
 from microgen.mindir.types import TensorType
 
 Array = NDArray[np.generic]
@@ -72,9 +73,10 @@ class Node:
     name: str
 
     def input(self, index: int) -> Value:
-        """The input at ``index``, which must be present."""
-        value = self.inputs[index]
-        assert value is not None, f"{self.name}: input {index} is absent"
+        """The input at ``index``; VerifyError when it is absent."""
+        value = self.optional_input(index)
+        if value is None:
+            raise VerifyError(f"input {index} is missing", where=self.name)
         return value
 
     def optional_input(self, index: int) -> Value | None:
@@ -83,8 +85,9 @@ class Node:
 
     @property
     def output(self) -> Value:
-        """The only output."""
-        assert len(self.outputs) == 1, f"{self.name} has {len(self.outputs)} outputs"
+        """The only output; VerifyError when there are none or several."""
+        if len(self.outputs) != 1:
+            raise VerifyError(f"has {len(self.outputs)} outputs, not 1", where=self.name)
         return self.outputs[0]
 
     @property

@@ -52,7 +52,9 @@ class Dequantize(Op):
         array, quant = inputs[0], node.input(0).type.quant
         assert array is not None and quant is not None
         # The difference is exact in single precision, so that the product is rounded once.
-        return [np.float32(quant.scale) * (array.astype(np.int32) - quant.zero_point).astype(np.float32)]
+        centred = (array.astype(np.int32) - quant.zero_point).astype(np.float32)
+        with np.errstate(over="ignore"):  # to infinity, as on the device
+            return [np.float32(quant.scale) * centred]
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         source = node.input(0).type

@@ -199,7 +199,7 @@ class FullyConnected(Op):
             keep_dims: bool = False,
             activation: Activation = Activation.NONE,
             axis: int | None = None,
-            bias: int | None = 0,
+            bias: int | tuple[int, ...] | None = 0,
             zero_points: tuple[int, int, int] = (3, 0, -5),
             input_scale: float = 0.05,
             weight_scale: float = 0.02,
@@ -212,8 +212,11 @@ class FullyConnected(Op):
                 quant = QuantParams.per_tensor(weight_scale, zero_points[1])
                 weights = Value("weights", TensorType(DType.INT8, (units, size), quant), weights.data)
             operands: tuple[TensorType | Value | None, ...] = (source, weights, None)
-            if bias is not None:
+            if isinstance(bias, int):
                 operands = (source, weights, sampling.bias(id, source, weights, units, bias))
+            elif bias is not None:
+                quant = QuantParams.per_tensor(input_scale * weight_scale, 0)
+                operands = (source, weights, sampling.constant("bias", np.array(bias, np.int32), quant))
             if scale is None:
                 scale = 0.05 * 0.02 * 60.0 * size**0.5
             output = QuantParams.per_tensor(scale, zero_points[2])
@@ -255,17 +258,10 @@ class FullyConnected(Op):
         yield make("factor_above_1", (2, 33), 6, weight_scale=0.7, scale=0.001)
         yield make("factor_far_above_1", (2, 33), 6, weight_scale=3000.0, scale=0.0001, bias=None)
         yield make("vanishing", (1, 33), 6, weight_scale=1e-9)
-        # Inexact products of scales, each large enough to tell a product in single precision from one in double.
-        for index in range(4):
-            scales = sampling.rng("scales", index).uniform(0.001, 0.01, 2)
-            yield make(
-                f"product_of_scales_{index}",
-                (4, 61),
-                9,
-                input_scale=float(scales[0]),
-                weight_scale=float(scales[1]),
-                scale=float(scales[0] * scales[1] * 300),
-                bias=1 << 14,
-            )
+        # With the input at its zero point these biases come out one higher when the scales are multiplied in
+        # double precision, as they must be, than in single.
+        telling = (191931363, 267093292, 248302812, 245618453, 202668781, 264408941, 256355873, 140928623)
+        scale = float(np.float32(0.0037)) * float(np.float32(0.0041)) * 2**28 / 100
+        yield make("product_of_scales", (1, 21), 8, input_scale=0.0037, weight_scale=0.0041, scale=scale, bias=telling)
         for depth in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33):
             yield make(f"depth_{depth}", (1, depth), 1 + depth % 6)

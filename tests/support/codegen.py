@@ -44,8 +44,8 @@ PROBE_C = """
 #include "mg_probe.h"
 
 arm_cmsis_nn_status arm_probe_s8(const cmsis_nn_context *ctx, const mg_probe_params *params, const int8_t *input,
-                                 const int8_t *weights, int32_t count, float addend, const int32_t *bias, int8_t *output,
-                                 int16_t *sums)
+                                 const int8_t *weights, int32_t count, float addend, const int32_t *bias,
+                                 int8_t *output, int16_t *sums)
 {
     int8_t *scratch = ctx->buf;
     if (count < 0 || bias != NULL || ctx->size != 2 * count || params->absent != NULL)

@@ -1,0 +1,41 @@
+"""Project writers, one module each, found by scanning: a new build system is one new file.
+
+A writer module defines ``NAME``, what ``--project`` calls it, and ``files(project, render)``, which returns
+the files it adds to the project (path → content).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+
+from microgen.codegen.environment import Render
+from microgen.codegen.projects.model import ProjectModel
+from microgen.errors import UsageError
+
+Writer = Callable[[ProjectModel, Render], dict[str, bytes]]
+
+
+@functools.cache
+def writers() -> dict[str, Writer]:
+    """Every writer by name, in alphabetical order."""
+    found: dict[str, Writer] = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        if hasattr(module, "NAME"):
+            assert module.NAME not in found, module.NAME
+            found[module.NAME] = module.files
+    return dict(sorted(found.items()))
+
+
+def select(names: Iterable[str]) -> tuple[Writer, ...]:
+    """The writers of these names, each once; UsageError for a name that none has."""
+    known = writers()
+    chosen: list[Writer] = []
+    for name in dict.fromkeys(names):
+        if name not in known:
+            raise UsageError(f"unknown project type {name!r}", where="--project", hint=f"Known are {', '.join(known)}")
+        chosen.append(known[name])
+    return tuple(chosen)

@@ -1,0 +1,176 @@
+"""Project files: the Makefile with the emulator, IAR's workspace, what they list."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+
+from microgen.boards import all_boards, load_board
+from microgen.codegen.projects import writers
+from microgen.codegen.projects.iar import _CORES, _FPU
+from microgen.cores import CORES
+from microgen.device import run_firmware
+from microgen.errors import DeviceFault
+from microgen.mindir import Array
+from tests.support import codegen
+from tests.support.codegen import WARNINGS, Probe, evaluate, probe_graph, project, write
+
+
+@pytest.fixture(autouse=True)
+def probe_kernels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    codegen.use_probe_kernels(monkeypatch, tmp_path / "kernels")
+
+
+def make(folder: Path, *arguments: str) -> str:
+    command = ["make", "-j2", "EXTRA_CFLAGS=-Wconversion -Werror", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def samples(count: int, size: int) -> Array:
+    return np.random.default_rng(1).integers(-128, 128, (count, size), dtype=np.int8)
+
+
+@pytest.mark.cross
+@pytest.mark.parametrize("size", [9, 3000])
+@pytest.mark.parametrize("board", ["mps2-an386", "mps3-an547"])
+def test_emulator_application(board: str, size: int, tmp_path: Path) -> None:
+    graph = probe_graph(size=size)
+    folder = write(project(graph, board=board), tmp_path / "with space")
+    target, inputs = load_board(board), samples(5, size)
+    expected = [evaluate(graph, [sample]) for sample in inputs]
+    for trace in (False, True):
+        make(folder, f"TRACE={int(trace)}")
+        traced = [v for node in graph.nodes for v in node.outputs] if trace else []
+        run = run_firmware(
+            target,
+            folder / "build" / "net.elf",
+            [inputs],
+            [v.type for v in graph.outputs],
+            trace=[v.type for v in traced],
+            repeat=2,
+            poison=True,
+            timeout=60,
+        )
+        for values, arrays in ((graph.outputs, run.outputs), (traced, run.trace)):
+            for value, array in zip(values, arrays, strict=True):
+                for i in range(len(inputs)):
+                    assert np.array_equal(array[i], np.stack([expected[i][value]] * 2)), value.name
+        assert 0 < run.stack_bytes < 4096
+        assert re.search(r"^MG stack=\d+ arena=\d+ invocations=10$", run.console, re.MULTILINE)
+
+
+@pytest.mark.cross
+def test_a_refused_call_ends_the_application(tmp_path: Path) -> None:
+    graph = probe_graph(op=Probe(count=-1))
+    folder = write(project(graph), tmp_path / "p")
+    make(folder)
+    with pytest.raises(DeviceFault, match="code 3: invoke: a kernel refused its arguments"):
+        run_firmware(
+            load_board("mps2-an386"), folder / "build" / "net.elf", [samples(1, 9)], [v.type for v in graph.outputs]
+        )
+
+
+@pytest.mark.cross
+def test_make_targets(tmp_path: Path) -> None:
+    folder = write(project(probe_graph()), tmp_path / "p")
+    assert "MG stack=" in make(folder, "run")
+    assert (folder / "build" / "output.bin").stat().st_size == 9 + 4
+    assert "net.c" not in make(folder, "all")
+    assert "net.c" in make(folder, "all", "TRACE=1")
+    (folder / "net.h").touch()
+    assert "net.c" in make(folder, "all", "TRACE=1")
+    assert ".arena" in make(folder, "size", "TRACE=1")
+    make(folder, "clean")
+    assert not (folder / "build").exists()
+    make(folder, "model")
+    assert {p.name for p in (folder / "build").rglob("*.o")} == {"net.o", "net_weights.o", "mg_probe.o", "mg_touch.o"}
+
+
+def test_writers_are_found() -> None:
+    assert {"make", "iar"} <= set(writers())
+
+
+def test_every_core_is_known_to_iar() -> None:
+    assert _CORES.keys() == CORES.keys()
+    flags = {flag.removeprefix("--fpu=") for core in CORES.values() for flag in core.iar_flags if "--fpu=" in flag}
+    assert flags <= _FPU.keys()
+
+
+@pytest.mark.parametrize("board", [board.name for board in all_boards()])
+def test_iar_workspace(board: str) -> None:
+    files = project(probe_graph(), board=board, projects=("iar",))
+    assert "Makefile" not in files
+    workspace = ElementTree.fromstring(files["iar/net.eww"])
+    assert [path.text for path in workspace.iter("path")] == ["$WS_DIR$\\net.ewp"]
+    root = ElementTree.fromstring(files["iar/net.ewp"])
+    assert [c.findtext("name") for c in root.findall("configuration")] == ["Debug", "Release"]
+    listed = {relative(name.text or "") for name in root.findall("./group/file/name")}
+    assert listed <= files.keys()
+    sources = {path for path in files if path.endswith((".c", ".h")) and not path.startswith("emulator/")}
+    assert listed == sources
+    for configuration in root.findall("configuration"):
+        options = {o.findtext("name"): [s.text for s in o.findall("state")] for o in configuration.iter("option")}
+        assert all(
+            len({o.findtext("name") for o in settings.iter("option")}) == len(list(settings.iter("option")))
+            for settings in configuration.findall("settings")
+        )
+        folders = {relative(state or "") for state in options["CCIncludePath2"]}
+        assert folders == {".", "runtime"}
+        assert relative((options["IlinkIcfFile"][0] or "").replace("$PROJ_DIR$\\", "$PROJ_DIR$\\..\\iar\\")) in files
+        core = load_board(board).core
+        assert options["CoreVariant"] == [str(_CORES[core.name][0])]
+    levels = [o.findtext("state") for o in root.iter("option") if o.findtext("name") == "CCOptLevel"]
+    assert levels == ["0", "3"]
+
+
+def relative(path: str) -> str:
+    """A path of the IDE's, relative to the project folder."""
+    assert path.startswith("$PROJ_DIR$\\.."), path
+    return str(PurePosixPath(path.removeprefix("$PROJ_DIR$\\..").lstrip("\\").replace("\\", "/")))
+
+
+@pytest.mark.parametrize("board", [board.name for board in all_boards()])
+def test_iar_linker_file_places_everything(board: str) -> None:
+    text = project(probe_graph(), board=board)["iar/net.icf"].decode()
+    assert text.count("{") == text.count("}")
+    defined = set(re.findall(r"define region (\w+)", text))
+    used = set(re.findall(r"place (?:in|at start of) (\w+)", text))
+    assert used <= defined and len(defined) == len(load_board(board).memory)
+    for what in ("CSTACK", ".mg_arena", ".intvec", "readwrite"):
+        assert re.search(rf"^place .*{re.escape(what)}", text, re.MULTILINE), what
+
+
+def test_iar_example_compiles(tmp_path: Path, host_gcc: str) -> None:
+    folder = write(project(probe_graph()), tmp_path / "p")
+    command = [host_gcc, *WARNINGS, "-I.", "-fsyntax-only", "iar/main.c"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_readme_example_compiles(tmp_path: Path, host_gcc: str) -> None:
+    folder = write(project(probe_graph()), tmp_path / "p")
+    readme = (folder / "README.md").read_text()
+    code = re.search(r"```c\n(.*?)```", readme, re.DOTALL)
+    assert code is not None
+    (folder / "example.c").write_text("int classify(void);\n" + code[1])
+    done = subprocess.run(
+        [host_gcc, *WARNINGS, "-I.", "-c", "-o", "example.o", "example.c"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for macro in set(re.findall(r"\bNET_\w+", readme)) - {"NET_DEFAULT_ARENA", "NET_TRACE"}:
+        assert f"#define {macro} " in (folder / "net.h").read_text(), macro
+
+
+def test_licence_is_the_repository_s(repository: Path) -> None:
+    assert project(probe_graph())["runtime/LICENSE"] == (repository / "LICENSE").read_bytes()
