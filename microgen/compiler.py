@@ -124,6 +124,7 @@ def compile_graph(source: Graph, board: Board, options: Options, *, model_file: 
             projects=options.projects,
             optimize=options.optimize,
             stack_bytes=options.stack_bytes,
+            facts={"kernels": options.kernels},
         ),
     )
     return Compiled(source, plan, board, name, files)
@@ -133,9 +134,7 @@ def c_name(file_name: str) -> str:
     """A C prefix from a file's name: ``Person-Detect v2.tflite`` gives ``person_detect_v2``."""
     stem = file_name.rsplit(".", 1)[0] if "." in file_name[1:] else file_name
     name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")[:_MAX_NAME].rstrip("_")
-    if not name:
-        return "model"
-    return name if name[0].isalpha() else f"model_{name}"[:_MAX_NAME]
+    return codegen.CodegenOptions.identifier(name or "model")
 
 
 def _check_fits(compiled: Compiled, options: Options) -> None:

@@ -52,7 +52,10 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def testdata() -> Path:
     """The folder with models/ and data/: MICROGEN_TESTDATA, or ../shared beside the checkout."""
-    return _testdata_dir()
+    folder = _testdata_dir()
+    if not (folder / "models").is_dir():
+        _missing(f"no test models in {folder}; set MICROGEN_TESTDATA")
+    return folder
 
 
 @pytest.fixture(scope="session")

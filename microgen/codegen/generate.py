@@ -8,12 +8,13 @@ from microgen import resources
 from microgen.boards import Board
 from microgen.codegen import kernels
 from microgen.codegen.environment import Render, make_renderer
+from microgen.codegen.lower import build_view
 from microgen.codegen.manifest import manifest
 from microgen.codegen.options import CodegenOptions
 from microgen.codegen.projects import select
 from microgen.codegen.projects.model import Group, ProjectModel
 from microgen.codegen.tables import TABLE_ALIGNMENT
-from microgen.codegen.view import ModelView, build_view
+from microgen.codegen.view import ModelView
 from microgen.plan.model import Plan
 
 SCRATCH_HEADER = "mg_scratch.h"

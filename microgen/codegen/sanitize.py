@@ -12,7 +12,7 @@ _C_COMMENT_SAFE = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-+=.,:;/|!()[]{}<>#$%&@^~'\"`"
 )
 _MARKDOWN_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 /.,:;=+-")
-_MAKE_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,")
+_MAKE_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./, ")
 
 # Keywords of C11 and C++20 and the macros of the headers that generated code includes.
 _RESERVED_WORDS_TEXT = """
@@ -32,6 +32,10 @@ stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath t
 wctype main startup semihosting stack_paint
 """
 _RESERVED_HEADERS = frozenset(_RESERVED_HEADERS_TEXT.split())
+# With _t behind it, as generated code has it, each of these is a type of the C library.
+_RESERVED_TYPES = re.compile(
+    r"u?int(_least|_fast)?(8|16|32|64)|u?int(ptr|max)|s?size|ptrdiff|max_align|wchar|off|clock"
+)
 _RESERVED_PREFIXES = ("mg_", "arm_", "cmsis_", "microgen_", "__")
 
 MAX_IDENTIFIER = 48
@@ -81,13 +85,18 @@ def c_identifier(text: str, fallback: str = "model") -> str:
     if name[0].isdigit():
         name = f"n{name}"
     lowered = name.lower()
-    if name in _RESERVED_WORDS or lowered in _RESERVED_HEADERS or lowered.startswith(_RESERVED_PREFIXES):
+    if (
+        name in _RESERVED_WORDS
+        or _RESERVED_TYPES.fullmatch(name)
+        or lowered in _RESERVED_HEADERS
+        or lowered.startswith(_RESERVED_PREFIXES)
+    ):
         name = f"model_{name}"
     return name
 
 
 def make(text: str) -> str:
-    """``text`` as one word of a Makefile: letters, digits and ``_-+./,``, all else an underscore."""
+    """``text`` for a comment or value of a Makefile: letters, digits, spaces and ``_-+./,``, all else ``_``."""
     return "".join(c if c in _MAKE_SAFE else "_" for c in text)
 
 

@@ -18,6 +18,7 @@ SUFFIXES = (".tflite",)
 _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
 _CUSTOM = "CUSTOM"
+_FILE_HINT = "Give a .tflite file as the TensorFlow Lite converter writes it"
 _QUANTIZE_HINT = "Quantize the whole model to int8, activations included (post-training full integer quantization)"
 
 
@@ -36,6 +37,8 @@ def load(source: bytes | str | Path, name: str | None = None) -> Graph:
     if not isinstance(source, bytes):
         name = Path(source).stem if name is None else name
         source = _read(Path(source))
+    if not recognizes(source):
+        raise InputError("is not a TensorFlow Lite model (the identifier TFL3 is missing)", hint=_FILE_HINT)
     model = Record(flatbuffer.root(source, _IDENTIFIER), "Model")
     if model.integer("Version") != _SCHEMA_VERSION:
         raise InputError(f"has schema version {model.integer('Version')}, not {_SCHEMA_VERSION}")

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from microgen.errors import VerifyError
-from microgen.mindir import Array, Node, QuantParams
+from microgen.mindir import Array, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.attributes import Activation, same_or_valid
 from microgen.ops.base import Sample
@@ -96,17 +96,22 @@ class Conv2D(Convolution):
             dilation: tuple[int, int] = (1, 1),
             activation: Activation = Activation.NONE,
             axis: int | None = 0,
-            with_bias: bool = True,
+            bias: int | None = 0,
             zero_point: int = 3,
+            filter_scale: float = 0.02,
+            scale: float | None = None,
         ) -> Sample:
             channels, height, width = filter_
             image = sampling.int8((batch, *size), 0.05, zero_point)
-            values = sampling.weights(id, (channels, height, width, size[2] // groups), axis)
-            bias = sampling.bias(id, image, values, channels) if with_bias else None
+            values = sampling.weights(id, (channels, height, width, size[2] // groups), axis, filter_scale)
+            operands: tuple[TensorType | Value | None, ...] = (image, values, None)
+            if bias is not None:
+                operands = (image, values, sampling.bias(id, image, values, channels, bias))
             pads = same_or_valid(padding, size[:2], (height, width), stride, dilation)
-            spread = 0.05 * 0.02 * 60.0 * (height * width * size[2] / groups) ** 0.5
-            output = QuantParams.per_tensor(spread, -128 if activation in (Activation.RELU, Activation.RELU6) else -5)
-            return sampling.single(cls(stride, dilation, pads, activation), id, (image, values, bias), output)
+            if scale is None:
+                scale = 0.05 * 0.02 * 60.0 * (height * width * size[2] / groups) ** 0.5
+            output = QuantParams.per_tensor(scale, -128 if activation in (Activation.RELU, Activation.RELU6) else -5)
+            return sampling.single(cls(stride, dilation, pads, activation), id, operands, output)
 
         yield make("3x3", (5, 6, 3), (4, 3, 3))
         yield make("3x3_stride2_odd", (7, 6, 2), (5, 3, 3), stride=(2, 2))
@@ -122,12 +127,19 @@ class Conv2D(Convolution):
         yield make("grouped_depthwise", (4, 5, 3), (6, 3, 3), groups=3)
         yield make("batch2", (4, 5, 2), (3, 3, 3), batch=2)
         yield make("per_tensor", (4, 5, 2), (3, 3, 3), axis=None)
-        yield make("no_bias", (4, 5, 2), (3, 3, 3), with_bias=False)
+        yield make("no_bias", (4, 5, 2), (3, 3, 3), bias=None)
         yield make("one_row", (1, 12, 3), (4, 1, 5))
         yield make("one_column", (12, 1, 3), (4, 5, 1), stride=(2, 1))
         yield make("kernel_above_input", (2, 3, 2), (3, 5, 7))
         yield make("zero_point_low", (4, 4, 3), (3, 3, 3), zero_point=-128)
         yield make("zero_point_high", (4, 4, 3), (3, 3, 3), zero_point=127)
+        yield make("huge_bias", (4, 5, 2), (6, 3, 3), bias=1 << 30)
+        yield make("huge_bias_small_factor", (4, 5, 2), (6, 3, 3), bias=1 << 30, filter_scale=1e-9)
+        yield make("pointwise_huge_bias", (4, 5, 2), (6, 1, 1), bias=1 << 30)
+        yield make("saturating", (4, 4, 3), (3, 3, 3), scale=0.003)
+        yield make("factor_above_1", (4, 4, 3), (3, 3, 3), filter_scale=0.7, scale=0.001)
+        yield make("factor_far_above_1", (4, 4, 3), (3, 3, 3), filter_scale=3000.0, scale=0.0001)
+        yield make("vanishing", (4, 4, 3), (3, 3, 3), filter_scale=1e-9)
         for depth in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17):
             yield make(f"depth_{depth}", (3, 4, depth), (depth + 1, 2, 3))
             yield make(f"pointwise_{depth}", (2, 3, depth), (18 - depth, 1, 1))

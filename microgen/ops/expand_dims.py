@@ -28,10 +28,10 @@ class ExpandDims(View):
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
-        axis = source.const(1).reshape(-1)
-        if len(axis) != 1:
-            raise VerifyError(f"has {len(axis)} axes, not 1")
-        return cls(int(axis[0])), (source.input(0),)
+        axes = source.integers(1)
+        if len(axes) != 1:
+            raise VerifyError(f"has {len(axes)} axes, not 1")
+        return cls(axes[0]), (source.input(0),)
 
     def to_tflite(self, node: Node) -> TFLiteForm:
         axis = sampling.constant("axis", np.array([self.axis], dtype=np.int32))

@@ -129,7 +129,7 @@ class FullyConnected(Op):
         # The reference interpreter tests this, of per-tensor weights only.
         product = source.scale * weights.scale
         if abs(product - bias.type.quant.scale) / result.scale > 0.02:
-            return f"{bias.type.quant.scale:.9g}, not {product:.9g}"
+            return f"{bias.type.quant.scale:.6g}, not {product:.6g}"
         return None
 
     def macs(self, node: Node) -> int:

@@ -17,13 +17,16 @@ from microgen.ops.unary import Unary, rescale, sample
 
 @dataclass(frozen=True)
 class LeakyRelu(Unary):
-    """``x`` where x ≥ 0, ``alpha · x`` elsewhere."""
+    """``x`` where x ≥ 0, ``alpha · x`` elsewhere; alpha is rounded to single precision."""
 
     alpha: float = 0.0
 
     name: ClassVar[str] = "LeakyRelu"
     tflite: ClassVar[tuple[str, ...]] = ("LEAKY_RELU",)
     tflite_options: ClassVar[str | None] = "LeakyReluOptions"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alpha", float(np.float32(self.alpha)))
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
@@ -35,8 +38,7 @@ class LeakyRelu(Unary):
         return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options, {"Alpha": self.alpha}, version=2)
 
     def apply(self, source: QuantParams, result: QuantParams, x: arith.Ints) -> arith.Ints:
-        # Everything in double precision, of numbers that the format stores in single precision.
-        slope = source.scale * float(np.float32(self.alpha)) / result.scale
+        slope = source.scale * self.alpha / result.scale
         centred = x - source.zero_point
         positive = rescale(centred, source.scale / result.scale)
         negative = rescale(centred, abs(slope)) * (-1 if slope < 0 else 1)

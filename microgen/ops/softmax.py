@@ -27,13 +27,16 @@ _MAX_ROW = (1 << _SUM_BITS) - 1
 
 @dataclass(frozen=True)
 class Softmax(Op):
-    """``exp(beta · x)`` normalized to a sum of 1, along the last axis."""
+    """``exp(beta · x)`` normalized to a sum of 1, along the last axis; beta is rounded to single precision."""
 
     beta: float = 1.0
 
     name: ClassVar[str] = "Softmax"
     tflite: ClassVar[tuple[str, ...]] = ("SOFTMAX",)
     tflite_options: ClassVar[str | None] = "SoftmaxOptions"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "beta", float(np.float32(self.beta)))
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
@@ -84,8 +87,7 @@ class Softmax(Op):
         """(multiplier, left shift, smallest difference that counts) from int8 differences to Q5.26."""
         quant = node.input(0).type.quant
         assert quant is not None
-        # The format stores beta in single precision.
-        real = float(np.float32(self.beta)) * quant.scale * (1 << (31 - _DIFFERENCE_BITS))
+        real = self.beta * quant.scale * (1 << (31 - _DIFFERENCE_BITS))
         if real >= 1 << 30:
             # A step of one already means exp(-16) or less: only the row's largest values count, and their
             # difference is 0 whatever it is multiplied by.

@@ -46,7 +46,7 @@ typedef struct {
     uint32_t index;    /* of the buffer or of the call */
     uint32_t offset;   /* of the first byte that differs */
     uint32_t count;    /* of bytes that differ */
-    uint8_t found[8];  /* from the multiple of 8 below offset; of a return value, its bytes */
+    uint8_t found[8]; /* from the multiple of 8 below offset; of a return value, its bytes */
 } stream_finding;
 
 /* The platform: files and memory. */
@@ -55,9 +55,11 @@ void stream_report(const stream_finding *finding);
 /* The case that runs next, for the event that it does not end. */
 void stream_progress(uint32_t number);
 _Noreturn void stream_fail(const char *why);
-/* Memory for cases, aligned to 16 bytes. */
+/* Memory for the buffers of a case, aligned to 16 bytes, and for the case as it is in the stream. */
 extern uint8_t *const stream_memory;
 extern const size_t stream_memory_bytes;
+extern uint8_t *const stream_record;
+extern const size_t stream_record_bytes;
 /* Let code touch memory or not, where the platform can tell. All of stream_memory is forbidden at first. */
 void stream_forbid(const void *start, size_t bytes);
 void stream_allow(const void *start, size_t bytes);

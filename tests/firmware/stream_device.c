@@ -5,6 +5,9 @@
 __attribute__((section(".bss.mg_arena"))) static _Alignas(16) uint8_t memory[(size_t)1 << 20];
 uint8_t *const stream_memory = memory;
 const size_t stream_memory_bytes = sizeof memory;
+__attribute__((section(".bss.mg_arena"))) static uint8_t record[(size_t)1 << 20];
+uint8_t *const stream_record = record;
+const size_t stream_record_bytes = sizeof record;
 
 static int cases;
 static int results;

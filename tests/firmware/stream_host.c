@@ -11,9 +11,12 @@
 #define ASAN_UNPOISON_MEMORY_REGION(start, bytes) ((void)(start), (void)(bytes))
 #endif
 
-static _Alignas(16) uint8_t memory[(size_t)2 << 20];
+static _Alignas(16) uint8_t memory[(size_t)1 << 20];
 uint8_t *const stream_memory = memory;
 const size_t stream_memory_bytes = sizeof memory;
+static uint8_t record[(size_t)1 << 20];
+uint8_t *const stream_record = record;
+const size_t stream_record_bytes = sizeof record;
 
 static FILE *cases;
 static FILE *results;

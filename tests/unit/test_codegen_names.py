@@ -88,7 +88,7 @@ def test_sanitized_text_is_harmless(text: str) -> None:
     assert re.fullmatch(r'"(?:[^"\\?\x00-\x1f\x7f-\U0010ffff]|\\["\\?]|\\[0-7]{3})*"', string)
     assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", sanitize.c_identifier(text))
     assert "__" not in sanitize.c_identifier(text)
-    assert re.fullmatch(r"[A-Za-z0-9_\-+./,]*", sanitize.make(text))
+    assert re.fullmatch(r"[A-Za-z0-9_\-+./, ]*", sanitize.make(text))
     ElementTree.fromstring(f'<a b="{sanitize.xml(text)}">{sanitize.xml(text)}</a>')
     assert not re.search(r"[<>|*`\[\]\n\\]", sanitize.markdown(text))
 
@@ -111,11 +111,15 @@ def test_identifiers_are_stable(text: str) -> None:
         ("__x__y__", "x_y"),
         ("日本", "model"),
         ("kws", "kws"),
+        ("int8", "model_int8"),
+        ("size", "model_size"),
     ],
 )
 def test_identifiers(text: str, identifier: str, host_gcc: str) -> None:
     assert sanitize.c_identifier(text) == identifier
     compiled = subprocess.run(
-        [host_gcc, *WARNINGS, "-fsyntax-only", "-x", "c", "-"], input=f"int {identifier};".encode(), check=False
+        [host_gcc, *WARNINGS, "-fsyntax-only", "-x", "c", "-"],
+        input=f"#include <stdint.h>\ntypedef int {identifier}; typedef int {identifier}_t;".encode(),
+        check=False,
     )
     assert compiled.returncode == 0

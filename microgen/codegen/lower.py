@@ -1,0 +1,202 @@
+"""From a plan to the view that the templates lay out: every call, every address, every table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from microgen.codegen import kernels
+from microgen.codegen.kernels import Parameter
+from microgen.codegen.literals import C_TYPES, float_literal, int_literal
+from microgen.codegen.tables import ParameterPool, TablePool, pointer
+from microgen.codegen.view import CallView, LayerView, ModelView, OutputView, PlaceView, PortView
+from microgen.mindir import Graph, Node, Value
+from microgen.ops.base import Op
+from microgen.ops.call import Arg, Call, Const, Context, Float, Input, Int, Null, Output, Scratch, Struct
+from microgen.plan.model import Plan, Step
+
+# The return type of kernels that report an error; other results are ignored.
+CHECKED_TYPE = "arm_cmsis_nn_status"
+
+
+def build_view(plan: Plan, name: str, runtime_c: Path) -> ModelView:
+    """The view of ``plan`` for a project named ``name`` whose kernels come from ``runtime_c``."""
+    return _Builder(plan, name, runtime_c).build()
+
+
+class _Builder:
+    def __init__(self, plan: Plan, name: str, runtime_c: Path) -> None:
+        self.plan = plan
+        self.name = name
+        self.functions = kernels.functions(runtime_c)
+        self.tables = TablePool(name)
+        self.parameters = ParameterPool(kernels.structs(runtime_c), self.tables)
+        self.symbols = _symbols(plan)
+
+    def build(self) -> ModelView:
+        layers = tuple(self.layer(index, step) for index, step in enumerate(self.plan.steps))
+        graph = self.plan.graph
+        inputs = tuple(self.port(index, value) for index, value in enumerate(graph.inputs))
+        outputs = tuple(self.port(index, value) for index, value in enumerate(graph.outputs))
+        tables = self.tables.tables
+        calls = [call for layer in layers for call in layer.calls]
+        return ModelView(
+            prefix=self.name,
+            macro=self.name.upper(),
+            graph_name=graph.name,
+            inputs=inputs,
+            outputs=outputs,
+            layers=layers,
+            places=self.places(graph),
+            tables=tables,
+            parameters=self.parameters.parameters,
+            functions=tuple(sorted({call.function for call in calls})),
+            arena_bytes=max(self.plan.arena_bytes, 1),  # C has no empty arrays
+            alignment=self.plan.alignment,
+            uses_context=any(call.context for call in calls),
+            uses_arena=bool(calls),
+            has_guards=any(call.guard for call in calls),
+        )
+
+    def layer(self, index: int, step: Step) -> LayerView:
+        node = step.node
+        assert isinstance(node.op, Op)
+        names = dict.fromkeys(call.function for call in step.calls)
+        return LayerView(
+            index=index,
+            name=node.name,
+            op=node.op.name,
+            kernel=" + ".join(names) or "none",
+            macs=node.op.macs(node),
+            input_shapes=tuple(v.shape for v in node.inputs if v is not None and not v.is_const),
+            output_shapes=tuple(value.shape for value in node.outputs),
+            calls=tuple(self.call(index, node, call) for call in step.calls),
+            outputs=tuple(OutputView(i, self.address(v, 0), v.type.nbytes) for i, v in enumerate(node.outputs)),
+        )
+
+    def call(self, step: int, node: Node, call: Call) -> CallView:
+        function = self.functions[call.function]
+        assert len(function.parameters) == len(call.args), f"{call.function}: {len(call.args)} arguments given"
+        scratch = f"AT({_scratch_symbol(step)})" if call.scratch else "NULL"
+        args = tuple(
+            self.argument(step, node, arg, parameter, scratch)
+            for arg, parameter in zip(call.args, function.parameters, strict=True)
+        )
+        return CallView(
+            function=call.function,
+            args=args,
+            checked=function.returns == CHECKED_TYPE,
+            context=any(isinstance(arg, Context) for arg in call.args),
+            scratch=scratch,
+            scratch_bytes=call.scratch,
+            guard=call.scratch_guard,
+        )
+
+    def argument(self, step: int, node: Node, arg: Arg, parameter: Parameter, scratch: str) -> str:
+        owner, ctype = f"layer{step}", parameter.ctype
+        match arg:
+            case Input():
+                role = f"{owner}_{parameter.name.removesuffix('_data')}"
+                return self.operand(role, node.input(arg.index), arg.offset, ctype)
+            case Output():
+                return self.address(node.outputs[arg.index], arg.offset)
+            case Const():
+                return pointer(self.tables.add(f"{owner}_{arg.label}", f"{arg.label} of {node.name}", arg.data), ctype)
+            case Int():
+                return int_literal(arg.value)
+            case Float():
+                return float_literal(arg.value)
+            case Null():
+                return "NULL"
+            case Context():
+                return "&ctx"
+            case Scratch():
+                return scratch
+            case Struct():
+                symbol = self.parameters.add(owner, node.name, arg)
+                return f"&{symbol}" if ctype == f"const {arg.ctype} *" else f"({ctype})&{symbol}"
+
+    def operand(self, role: str, value: Value, offset: int, ctype: str) -> str:
+        """An input of a call: in the arena, or the constant's table."""
+        if not value.is_const:
+            return self.address(value, offset)
+        table = self.tables.add(role, value.name, value.const)
+        expression = pointer(table, ctype)
+        if offset == 0:
+            return expression
+        size = value.type.dtype.size
+        assert offset % size == 0, f"{value.name}: offset {offset} is inside of an element"
+        return f"({ctype})({table.symbol} + {offset // size})"
+
+    def address(self, value: Value, offset: int) -> str:
+        """A value in the arena as ``void *``."""
+        symbol = self.symbols[value]
+        return f"AT({symbol})" if offset == 0 else f"AT({symbol} + {offset})"
+
+    def port(self, index: int, value: Value) -> PortView:
+        quant = value.type.quant
+        scale, zero_point, formula = "", "", ""
+        if quant is not None and quant.is_per_tensor:
+            scale, zero_point = float_literal(quant.scale), int_literal(quant.zero_point)
+            sign = "+" if quant.zero_point < 0 else "-"
+            formula = f"{scale} * (q {sign} {abs(quant.zero_point)})" if quant.zero_point else f"{scale} * q"
+            zero_point = f"({zero_point})" if quant.zero_point < 0 else zero_point
+        if value.is_const:
+            address = self.tables.add(f"output{index}", value.name, value.const).symbol
+        else:
+            address = self.address(value, 0)
+        return PortView(
+            index=index,
+            name=value.name,
+            ctype=C_TYPES[value.type.dtype],
+            shape=value.shape,
+            elements=value.type.elements,
+            nbytes=value.type.nbytes,
+            scale=scale,
+            zero_point=zero_point,
+            formula=formula,
+            address=address,
+            constant=value.is_const,
+        )
+
+    def places(self, graph: Graph) -> tuple[PlaceView, ...]:
+        lifetimes = _lifetimes(self.plan)
+        found = [
+            PlaceView(symbol, value.name, self.plan.offsets[value], value.type.nbytes, *lifetimes[value])
+            for value, symbol in self.symbols.items()
+        ]
+        for index, step in enumerate(self.plan.steps):
+            if step.scratch_bytes:
+                symbol = _scratch_symbol(index)
+                label = f"scratch of {step.node.name}"
+                found.append(PlaceView(symbol, label, step.scratch_offset, step.scratch_bytes, index, index))
+        return tuple(found)
+
+
+def _symbols(plan: Plan) -> dict[Value, str]:
+    """The name of each value's offset: by the graph input or the layer that it comes from."""
+    symbols = {value: f"INPUT_{index}" for index, value in enumerate(plan.graph.inputs)}
+    for index, step in enumerate(plan.steps):
+        for number, value in enumerate(step.node.outputs):
+            symbols[value] = f"LAYER_{index}_{number}" if number else f"LAYER_{index}"
+    return symbols
+
+
+def _scratch_symbol(step: int) -> str:
+    return f"SCRATCH_{step}"
+
+
+def _lifetimes(plan: Plan) -> Mapping[Value, tuple[int, int]]:
+    """(first, last) step of each value of its own; the views of a value count on their own."""
+    first = dict.fromkeys(plan.graph.inputs, -1)
+    last = dict(first)
+    for index, step in enumerate(plan.steps):
+        for value in step.node.inputs:
+            if value is not None and not value.is_const:
+                last[value] = index
+        for value in step.node.outputs:
+            first[value] = last[value] = index
+    for value in plan.graph.outputs:
+        if not value.is_const:
+            last[value] = len(plan.steps)
+    return {value: (first[value], last[value]) for value in first}

@@ -1,0 +1,87 @@
+"""The published int8 models on every emulated board: each layer byte for byte, and the published outputs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from microgen.boards import all_boards, load_board
+from microgen.compiler import Options, compile_model
+from microgen.device import run_firmware
+from microgen.errors import DoesNotFit
+from microgen.mindir import Value
+from microgen.project import write_project
+from microgen.runtime import Session
+from microgen.target.toolchain import build_project
+from microgen.verification import sample_inputs, verify_board
+from tests.support.models import INT8_MODELS, pattern_input
+from tests.support.oracle import Oracle
+
+BOARDS = [b.name for b in all_boards() if b.emulator is not None]
+
+
+@pytest.mark.cross
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("name", INT8_MODELS)
+def test_every_layer_on_every_board(name: str, board: str, testdata: Path) -> None:
+    """100 random inputs and the edge inputs, poisoned arena, two invocations, with and without trace."""
+    compiled = compile_model(testdata / "models" / f"{name}.tflite", load_board(board))
+    types = [v.type for v in compiled.graph.inputs]
+    inputs = [
+        np.concatenate([pattern_input(t), a]) for t, a in zip(types, sample_inputs(types, 100, seed=1), strict=True)
+    ]
+    verdict = verify_board(compiled, inputs=inputs)
+    assert verdict.bit_exact, str(verdict.difference)
+    assert verdict.samples == 104
+    # Device equals host on these inputs; host equals the published outputs.
+    published = json.loads((testdata / "models" / "tflm_oracle.json").read_text())[f"{name}.tflite"]["output"]
+    host = Session(compiled.graph).run([a[:1] for a in inputs])
+    assert host[0].reshape(-1).tolist() == published
+
+
+@pytest.mark.cross
+def test_keyword_predictions_equal_the_oracle(testdata: Path, tmp_path: Path) -> None:
+    """500 real keyword samples on the emulated M4."""
+    path = testdata / "models" / "kws_dscnn_int8.tflite"
+    compiled = compile_model(path, load_board("mps2-an386"))
+    data = np.load(testdata / "data" / "kws01.npz")
+    samples = data["x"].reshape(-1, *compiled.graph.inputs[0].shape)
+    write_project(compiled.files, tmp_path / "kws")
+    elf = build_project(tmp_path / "kws").elf
+    run = run_firmware(compiled.board, elf, [samples], [v.type for v in compiled.graph.outputs])
+    device = run.outputs[0][:, 0].reshape(len(samples), -1)
+    oracle = Oracle(path.read_bytes()).run_batch([samples]).outputs[0].reshape(len(samples), -1)
+    np.testing.assert_array_equal(device, oracle)
+    accuracy = float((device.argmax(axis=1) == data["y"]).mean())
+    print(f"keyword accuracy on the emulated M4: {accuracy:.1%}")
+    assert accuracy > 0.85
+
+
+@pytest.mark.cross
+def test_a_wrong_constant_is_found_and_named(testdata: Path) -> None:
+    """The verification itself: other weights on the host than in the C must be seen, with their layer."""
+    compiled = compile_model(testdata / "models" / "hello_world_int8.tflite", load_board("mps2-an386"))
+    node = compiled.graph.nodes[1]
+    weights = node.input(1)
+    changed = -weights.const
+    other = replace(weights, data=changed)
+    graph = compiled.graph.copy()
+    graph.replace_value(weights, other)
+    verdict = verify_board(replace(compiled, plan=replace(compiled.plan, graph=graph)), samples=20)
+    assert verdict.difference is not None
+    assert verdict.difference.layer == 1
+    assert verdict.difference.name == node.name
+
+
+def test_a_model_that_does_not_fit_is_refused_with_figures(testdata: Path) -> None:
+    path = testdata / "models" / "vww_mobilenet_int8.tflite"
+    board = load_board("mps2-an386")
+    with pytest.raises(DoesNotFit, match=r"55,\d+ bytes of RAM.*--max-ram allows 32,768"):
+        compile_model(path, board, Options(max_ram=32768))
+    with pytest.raises(DoesNotFit, match=r"bytes of flash.*--max-flash allows 100,000"):
+        compile_model(path, board, Options(max_flash=100_000))
+    assert isinstance(compile_model(path, board, Options(max_ram=60_000)).graph.inputs[0], Value)

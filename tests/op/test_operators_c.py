@@ -1,0 +1,71 @@
+"""Every operator's C kernels on the host, under sanitizers, give the bytes of the NumPy path."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from microgen import resources
+from microgen.cores import CORES
+from microgen.ops.base import Op
+from tests.support.stream import HOST as HOST_ABI
+from tests.support.stream import WARNINGS, Library, Program
+from tests.support.stream_targets import COMPUTING, HOST, check_operator, runtime_program
+
+# The emulated boards' firmware is built with all of the optimizer's warnings; other cores get the parser's.
+CORE_NAMES = sorted(CORES)
+
+
+@pytest.fixture(scope="module")
+def program(host_gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    return runtime_program(HOST, tmp_path_factory)
+
+
+@pytest.mark.parametrize("operator", COMPUTING, ids=lambda operator: operator.name)
+def test_kernels_equal_numpy(program: Program, operator: type[Op]) -> None:
+    check_operator(program, operator)
+
+
+def _compiles(folder: Path, *command: str) -> None:
+    library = Library(resources.runtime_c_dir())
+    library.write_header(folder)
+    includes = [f"-I{folder}", f"-I{library.folder}"]
+    done = subprocess.run(
+        [*command, *WARNINGS, *includes, *map(str, library.sources())], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[:4000]
+
+
+@pytest.mark.cross
+@pytest.mark.parametrize("core", CORE_NAMES)
+def test_kernels_compile_for_every_core(arm_gcc: str, tmp_path: Path, core: str) -> None:
+    _compiles(tmp_path, arm_gcc, *CORES[core].gcc_flags, "-fsyntax-only", "-pedantic-errors")
+
+
+def test_kernels_compile_with_clang(clang: str, tmp_path: Path) -> None:
+    _compiles(tmp_path, clang, "-fsyntax-only", "-pedantic-errors")
+
+
+def test_kernels_are_strict_c11(host_gcc: str, tmp_path: Path) -> None:
+    _compiles(tmp_path, host_gcc, "-fsyntax-only", "-pedantic-errors", "-Wshadow", "-Wstrict-prototypes")
+
+
+def test_every_public_header_is_self_contained(host_gcc: str, tmp_path: Path) -> None:
+    library = Library(resources.runtime_c_dir())
+    library.write_header(tmp_path)
+    for header in sorted(library.folder.glob("*.h")):
+        source = tmp_path / "only.c"
+        source.write_text(f'#include "{header.name}"\ntypedef int not_empty;\n')
+        command = [host_gcc, *WARNINGS, "-fsyntax-only", f"-I{tmp_path}", f"-I{library.folder}", str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{header.name}: {done.stderr}"
+
+
+def test_structs_are_laid_out_for_the_host() -> None:
+    """The program checks them when it is built; this shows that there is something to check."""
+    library = Library(resources.runtime_c_dir())
+    text = library.thunks(HOST_ABI)
+    assert text.count("_Static_assert(sizeof(") == len(library.structs) > 20
+    assert all(f"call_{name}" in text for name in library.functions)

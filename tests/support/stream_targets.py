@@ -1,0 +1,58 @@
+"""Where tests run streamed cases: built programs, shared by all workers of one test run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from microgen import resources
+from microgen.boards import load_board
+from microgen.ops.base import Op, Sample
+from microgen.ops.call import Target
+from microgen.ops.registry import operators
+from tests.support.stream import Library, Program, build_device, build_host
+from tests.support.stream_inputs import inputs_for
+
+HOST = "host"
+BOARDS = ("mps2-an385", "mps2-an386", "mps3-an547")
+#: Operators that have code.
+COMPUTING = tuple(operator for operator in operators() if not operator.is_view)
+
+_SHOWN = 12
+
+
+def build(target: str, library: Library, folder: Path) -> Program:
+    """The program for the host or a board, in ``folder``."""
+    if target == HOST:
+        return build_host(library, folder, "gcc")
+    return build_device(library, load_board(target), folder, "arm-none-eabi-gcc")
+
+
+def runtime_program(target: str, factory: pytest.TempPathFactory) -> Program:
+    """The program with the kernels of ``runtime_c/``, built once for the whole test run."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    return build(target, Library(resources.runtime_c_dir()), root / f"stream-{target}")
+
+
+def findings(program: Program, samples: Sequence[Sample]) -> list[str]:
+    """What is wrong with the kernels on these one-node graphs."""
+    cases = [c for sample in samples for c in program.cases.of_sample(sample, inputs_for(sample.graph), Target())]
+    assert len(cases) >= len(samples)
+    return program.run(cases)
+
+
+def check_operator(program: Program, operator: type[Op]) -> None:
+    """Fails unless every sample of an operator gives the bytes of the NumPy path, and nothing else happens."""
+    samples = list(operator.samples())
+    assert samples, f"{operator.name} has no samples"
+    assert_none(findings(program, samples))
+
+
+def assert_none(found: Sequence[str]) -> None:
+    """Fails with the first few of the findings."""
+    assert not found, "\n".join([f"{len(found)} findings", *found[:_SHOWN]])
