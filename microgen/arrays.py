@@ -25,7 +25,7 @@ def read_inputs(path: Path, ports: Sequence[tuple[str, TensorType]]) -> list[Arr
     found = _load(path)
     if len(ports) == 1 and ports[0][0] not in found:
         key = "x" if "x" in found else next(iter(found)) if len(found) == 1 else None
-        chosen = {} if key is None else {ports[0][0]: found[key]}
+        chosen: Mapping[str, Array] = {} if key is None else {ports[0][0]: found[key]}
     else:
         chosen = found
     missing = [name for name, _ in ports if name not in chosen]

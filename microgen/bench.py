@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from microgen.verification import sample_inputs, verify_board
 from microgen.compiler import Compiled
 from microgen.device import input_blob, run_firmware
 from microgen.ops.base import op_of
 from microgen.project import write_project
 from microgen.target.counting import count_invocations
 from microgen.target.toolchain import build_project, measure_model, model_objects
+from microgen.verification import sample_inputs, verify_board
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def bench_board(compiled: Compiled, *, samples: int = 1) -> Figures:
         instructions = count_invocations(compiled.board, build.elf, files, f"{compiled.name}_invoke")
         run = run_firmware(compiled.board, build.elf, inputs, [v.type for v in compiled.graph.outputs])
         flash = measure_model(compiled.board, model_objects(build), compiled.name)
-    layers = tuple(
+    layers: tuple[Mapping[str, Any], ...] = tuple(
         {
             "index": index,
             "name": step.node.name,
@@ -77,7 +77,7 @@ def bench_board(compiled: Compiled, *, samples: int = 1) -> Figures:
         compiled.board.name,
         verdict.bit_exact,
         instructions[-1],
-        sum(int(layer["macs"]) for layer in layers),
+        sum(layer["macs"] for layer in layers),
         flash.code,
         flash.const,
         compiled.plan.arena_bytes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ import click
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 import microgen
@@ -25,13 +26,13 @@ from microgen.errors import InputError, MicrogenError, UnsupportedError, UsageEr
 from microgen.ops.base import op_of
 from microgen.passes import optimize
 from microgen.target.toolchain import build_project, measure_model, model_objects
-from microgen.verification import verify_board
+from microgen.verification import Verdict, verify_board
 
 F = TypeVar("F", bound=Callable[..., Any])
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-class Bytes(click.ParamType):
+class Bytes(click.ParamType[int]):
     """A size: ``4096``, ``64K``, ``1M``."""
 
     name = "bytes"
@@ -48,7 +49,7 @@ class Bytes(click.ParamType):
         return int(digits) * factor
 
 
-class Names(click.ParamType):
+class Names(click.ParamType[tuple[str, ...]]):
     """A list: ``make,iar``."""
 
     name = "list"
@@ -253,12 +254,8 @@ def verify(model: Path, board: str, samples: int, seed: int, json_target: str | 
         compiled = compiler.compile_model(model, target, _options(options))
         with _progress() as progress:
             task = progress.add_task(f"{compiled.name} on {target.name}", total=samples + 3)
-            verdict = verify_board(
-                compiled,
-                samples=samples,
-                seed=seed,
-                progress=lambda done, total, p=progress, t=task: p.update(t, completed=done, total=total),
-            )
+            show = functools.partial(_advance, progress, task)
+            verdict = verify_board(compiled, samples=samples, seed=seed, progress=show)
         verdicts.append(verdict)
         if verdict.difference is None:
             report.say(
@@ -273,7 +270,11 @@ def verify(model: Path, board: str, samples: int, seed: int, json_target: str | 
         raise SystemExit(1)
 
 
-def _verdict(verdict: Any) -> dict[str, Any]:
+def _advance(progress: Progress, task: TaskID, done: int, total: int) -> None:
+    progress.update(task, completed=done, total=total)
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
     difference = verdict.difference
     return {
         "board": verdict.board,

@@ -23,8 +23,11 @@ _SECONDS_PER_RUN = 120.0
 
 @dataclass(frozen=True, slots=True)
 class DeviceRun:
-    """What came back. ``outputs`` are [samples, repeat, *shape] for each output; ``trace`` likewise for each
-    traced tensor (empty without trace); ``stack_bytes`` is the high-water mark of ``_invoke``."""
+    """What came back.
+
+    ``outputs`` are [samples, repeat, *shape] for each output; ``trace`` likewise for each traced tensor (empty
+    without trace); ``stack_bytes`` is the high-water mark of ``_invoke``.
+    """
 
     outputs: tuple[Array, ...]
     trace: tuple[Array, ...]

@@ -67,11 +67,11 @@ def write_project(files: Mapping[str, bytes], folder: Path) -> None:
             if (aside / "old").exists():
                 (aside / "old").rename(folder)
             raise
-        for name in strangers:
-            target = folder / name
+        for stranger in strangers:
+            target = folder / stranger
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
-                (aside / "old" / name).rename(target)
+                (aside / "old" / stranger).rename(target)
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror})", where=str(folder)) from None
     finally:
