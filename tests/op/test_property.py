@@ -22,7 +22,7 @@ from tests.support.stream_targets import HOST, assert_none, findings, runtime_pr
 # and no database: a run depends on nothing but the code.
 BATCH = 12
 SETTINGS = settings(
-    max_examples=30,
+    max_examples=60,
     derandomize=True,
     database=None,
     deadline=None,

@@ -20,7 +20,7 @@ from microgen.ops.fully_connected import FullyConnected
 from microgen.ops.max_pool2d import MaxPool2D
 from microgen.ops.mul import Mul
 
-ACTIVATIONS = st.sampled_from(list(Activation))
+ACTIVATIONS = st.one_of(st.just(Activation.NONE), st.sampled_from(list(Activation)))
 ZERO_POINTS = st.one_of(st.sampled_from([-128, 0, 127]), st.integers(-128, 127))
 #: Scales between 2^-12 and 2^3.
 SCALES = st.floats(-12.0, 3.0).map(lambda exponent: float(np.float32(2.0**exponent)))
@@ -141,14 +141,18 @@ def _broadcast_shapes(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...]
     return shapes[0], shapes[1]
 
 
-def binaries(make: Callable[[Activation], Op]) -> st.SearchStrategy[Sample]:
-    """A binary operator, with and without broadcasting."""
+def binaries(
+    make: Callable[[Activation], Op], result_scale: Callable[[float, float], float]
+) -> st.SearchStrategy[Sample]:
+    """A binary operator, with and without broadcasting; ``result_scale`` suits operands of the given scales."""
 
     @st.composite
     def binary(draw: st.DrawFn) -> Sample:
         shapes = _broadcast_shapes(draw)
-        kinds = [TensorType(DType.INT8, shape, _quant(draw)) for shape in shapes]
-        return _valid(sampling.single(make(draw(ACTIVATIONS)), "drawn", kinds, _quant(draw)))
+        quants = [_quant(draw) for _ in shapes]
+        kinds = [TensorType(DType.INT8, shape, quant) for shape, quant in zip(shapes, quants, strict=True)]
+        scale = result_scale(quants[0].scale, quants[1].scale) * 2.0 ** draw(st.floats(-4.0, 4.0))
+        return _valid(sampling.single(make(draw(ACTIVATIONS)), "drawn", kinds, _quant(draw, scale)))
 
     return binary()
 
@@ -160,6 +164,6 @@ BY_OPERATOR: dict[str, st.SearchStrategy[Sample]] = {
     "FullyConnected": dense_layers(),
     "AveragePool2D": pools(AveragePool2D),
     "MaxPool2D": pools(MaxPool2D),
-    "Add": binaries(Add),
-    "Mul": binaries(Mul),
+    "Add": binaries(Add, lambda first, second: first + second),
+    "Mul": binaries(Mul, lambda first, second: 100.0 * first * second),
 }

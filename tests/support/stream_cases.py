@@ -187,13 +187,17 @@ class CaseMaker:
     abi: Abi
 
     def of_sample(self, sample: Sample, inputs: Sequence[Array], target: Target) -> Iterator[Case]:
-        """Cases of a one-node graph: for each set of inputs (leading axis of ``inputs``) the operator as it is and
-        once for each input that the output may be laid over; calls with too little scratch.
-        """
+        """Cases of a one-node graph as its operator lowers it: see ``of_calls``; none for a view."""
         (node,) = sample.graph.nodes
         calls = op_of(node).lower(node, target)
-        if not calls:
-            return
+        if calls:
+            yield from self.of_calls(sample, inputs, calls)
+
+    def of_calls(self, sample: Sample, inputs: Sequence[Array], calls: Sequence[Call]) -> Iterator[Case]:
+        """Cases of calls that compute a one-node graph: for each set of inputs (leading axis of ``inputs``) the
+        calls as they are and once for each input that the output may be laid over; calls with too little scratch.
+        """
+        (node,) = sample.graph.nodes
         results = Session(sample.graph).run(inputs)
         label = f"{node.op.name} {sample.id}"
         for i in range(len(inputs[0]) if inputs else 1):
@@ -207,10 +211,15 @@ class CaseMaker:
         for index, call in enumerate(calls):
             has_context = any(isinstance(arg, Context) for arg in call.args)
             if call.scratch and has_context and self.functions[call.function].returns == STATUS:
-                yield self._refused(f"{label} call {index} without scratch", node, call, call.scratch, is_null=True)
-                yield self._refused(
-                    f"{label} call {index} with too little", node, call, call.scratch - 1, is_null=False
-                )
+                text = f"{label} call {index}"
+                yield self._refused(f"{text} without scratch", node, call, call.scratch, is_null=True)
+                yield self._refused(f"{text} with too little", node, call, call.scratch - 1, is_null=False)
+
+    def of_refusal(self, sample: Sample, call: Call) -> Case:
+        """The case of a call that must return ARG_ERROR and touch nothing."""
+        (node,) = sample.graph.nodes
+        label = f"{call.function} on {node.op.name} {sample.id}"
+        return self._refused(label, node, call, call.scratch, is_null=call.scratch == 0)
 
     def _whole(
         self,
