@@ -109,7 +109,8 @@ def compile_graph(source: Graph, board: Board, options: Options, *, model_file: 
     graph = optimize(source)
     if options.optimize == "ram":
         schedule(graph)
-    plan = make_plan(graph, Target(Isa.PORTABLE))
+    isa = Isa.PORTABLE if options.kernels == "portable" else Isa(board.core.isa)
+    plan = make_plan(graph, Target(isa))
     check(plan)
     name = options.name or c_name(model_file)
     compiled = Compiled(source, plan, board, name, {})

@@ -15,6 +15,7 @@ from microgen.codegen.projects import select
 from microgen.codegen.projects.model import Group, ProjectModel
 from microgen.codegen.tables import TABLE_ALIGNMENT
 from microgen.codegen.view import ModelView
+from microgen.ops.call import Isa
 from microgen.plan.model import Plan
 
 SCRATCH_HEADER = "mg_scratch.h"
@@ -31,7 +32,7 @@ def generate(plan: Plan, board: Board, options: CodegenOptions) -> dict[str, byt
     runtime_c = resources.runtime_c_dir()
     render = make_renderer()
     view = build_view(plan, options.name, runtime_c)
-    runtime = _runtime_files(view, runtime_c)
+    runtime = _runtime_files(view, runtime_c, plan.target.isa)
     emulator = resources.templates_dir() / "emulator"
     applications = sorted(path.name for path in emulator.iterdir() if path.is_file())
     project = ProjectModel(
@@ -68,7 +69,7 @@ def generate(plan: Plan, board: Board, options: CodegenOptions) -> dict[str, byt
         f"{options.name}_weights.c": render("model/weights.c.j2", variables),
         "README.md": render("project/README.md.j2", variables),
         "runtime/LICENSE": (resources.templates_dir() / "project" / "LICENSE-2.0.txt").read_bytes(),
-        **_copied_runtime(view, runtime, runtime_c),
+        **_copied_runtime(view, runtime, runtime_c, plan.target.isa),
         **_application(applications, emulator, render, variables),
     }
     for writer in writers:
@@ -80,17 +81,17 @@ def generate(plan: Plan, board: Board, options: CodegenOptions) -> dict[str, byt
     return files
 
 
-def _runtime_files(view: ModelView, runtime_c: Path) -> list[str]:
+def _runtime_files(view: ModelView, runtime_c: Path, isa: Isa) -> list[str]:
     """Names in runtime/: the kernels that are called, what they need, and the generated header."""
-    needed = set(kernels.needed_files(runtime_c, view.functions)) | {kernels.GENERATED_HEADER}
+    needed = set(kernels.needed_files(runtime_c, view.functions, isa)) | {kernels.GENERATED_HEADER}
     if view.has_guards:
         needed.add(SCRATCH_HEADER)
     return sorted(needed)
 
 
-def _copied_runtime(view: ModelView, names: list[str], runtime_c: Path) -> dict[str, bytes]:
+def _copied_runtime(view: ModelView, names: list[str], runtime_c: Path, isa: Isa) -> dict[str, bytes]:
     banner = "/* SPDX-License-Identifier: Apache-2.0 */\n/* Generated: the kernels of this project. */"
-    header = kernels.nn_header(runtime_c, view.functions, banner)
+    header = kernels.nn_header(runtime_c, view.functions, banner, isa)
     return {
         f"runtime/{name}": header.encode("utf-8")
         if name == kernels.GENERATED_HEADER

@@ -10,7 +10,9 @@ The C that is accepted, comments and preprocessor lines aside:
   name with qualifiers and ``*`` (no array, no function pointer, nothing unnamed);
 - a ``.h`` file holds ``typedef struct { ... } name;`` with fields ``type name;`` or ``type name[number];``,
   ``typedef enum { ... } name;`` and ``static inline`` functions;
-- one file includes another of the same folder by ``#include "file"``.
+- one file includes another of the same folder by ``#include "file"``;
+- a kernel ``X.c`` may have flavours ``X_dsp.c`` and ``X_mve.c``, which define the same public functions with
+  the same parameters for another instruction set (``mg_isa.h`` says which one is compiled).
 
 Anything else raises ``KernelSourceError``, a bug in a kernel's source.
 """
@@ -24,11 +26,18 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from microgen.ops.call import Isa
+
 GENERATED_HEADER = "microgen_nn.h"
 TYPES_HEADER = "mg_nn_types.h"
+ISA_HEADER = "mg_isa.h"
 # CMSIS-NN's names; our functions of these names are linked as PREFIX + name.
 PUBLIC_API = "arm_"
 PREFIX = "mg_"
+
+# Flavour of a kernel by the end of its file's name, and what MG_ISA_LIMIT is for each instruction set.
+_FLAVOURS = {Isa.DSP: "_dsp.c", Isa.MVE: "_mve.c"}
+_LIMITS = {Isa.PORTABLE: 0, Isa.DSP: 1, Isa.MVE: 2}
 
 _LINE_LENGTH = 100
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
@@ -108,14 +117,15 @@ def structs(path: Path) -> dict[str, tuple[Field, ...]]:
     return dict(_read(path).structs)
 
 
-def needed_files(runtime_c: Path, names: Iterable[str]) -> tuple[str, ...]:
+def needed_files(runtime_c: Path, names: Iterable[str], isa: Isa = Isa.PORTABLE) -> tuple[str, ...]:
     """The names of the files that a project needs to call ``names``, sorted: sources and headers, with all
-    that they call and include in turn, without the generated header.
+    that they call and include in turn, without the generated header. Of flavours those of ``isa``; plain C is
+    always among them.
 
     Raises KeyError for a function that does not exist.
     """
     library = _library(runtime_c)
-    files: set[str] = {TYPES_HEADER} if TYPES_HEADER in library.sources else set()
+    files: set[str] = {TYPES_HEADER, ISA_HEADER} & library.sources.keys()
     pending = [library.functions[name].file for name in names]
     while pending:
         file = pending.pop()
@@ -124,26 +134,33 @@ def needed_files(runtime_c: Path, names: Iterable[str]) -> tuple[str, ...]:
         files.add(file)
         source = library.sources[file]
         pending.extend(source.includes)
+        flavour = file.removesuffix(".c") + _FLAVOURS.get(isa, "")
+        if flavour in library.sources:
+            pending.append(flavour)
         called = source.identifiers & library.functions.keys()
         pending.extend(library.functions[name].file for name in called)
     return tuple(sorted(files))
 
 
-def nn_header(runtime_c: Path, names: Iterable[str], banner: str = "") -> str:
+def nn_header(runtime_c: Path, names: Iterable[str], banner: str = "", isa: Isa = Isa.PORTABLE) -> str:
     """The text of ``microgen_nn.h`` for a project that calls ``names``: the headers that its prototypes
-    need, the prefix of the link names, one prototype for each function of the files that it needs.
+    need, the instruction set, the prefix of the link names, one prototype for each function of the files that it
+    needs.
 
     ``banner`` is a finished C comment that is put first. Raises KeyError for a function that does not exist.
     """
     library = _library(runtime_c)
-    files = set(needed_files(runtime_c, names))
+    files = set(needed_files(runtime_c, names, isa))
     declared = [function for function in library.functions.values() if function.file in files]
     homes = {typedef: s.name for s in library.sources.values() for typedef in s.typedefs if s.name in files}
     used = {word for function in declared for word in _TOKEN.findall(function.prototype)}
     headers = {homes[word] for word in used & homes.keys() if homes[word].endswith(".h")} - {TYPES_HEADER}
 
     lines = [banner] if banner else []
-    lines += ["#ifndef MICROGEN_NN_H", "#define MICROGEN_NN_H", "", f'#include "{TYPES_HEADER}"']
+    lines += ["#ifndef MICROGEN_NN_H", "#define MICROGEN_NN_H", ""]
+    if ISA_HEADER in files:
+        lines += [f"#define MG_ISA_LIMIT {_LIMITS[isa]} /* {isa.value} */", f'#include "{ISA_HEADER}"']
+    lines += [f'#include "{TYPES_HEADER}"']
     lines += [f'#include "{header}"' for header in sorted(headers)]
     renamed = [function.name for function in declared if function.name.startswith(PUBLIC_API)]
     if renamed:
@@ -163,12 +180,34 @@ def _library(runtime_c: Path) -> _Library:
         for file in source.includes:
             if file not in sources:
                 raise KernelSourceError(f"{source.name}: includes {file}, which is not in {runtime_c.name}/")
+        if _plain_name(source.name) != source.name:
+            continue
         for function in source.functions:
             if function.name in found:
                 other = found[function.name].file
                 raise KernelSourceError(f"{source.name}: {function.name} is also defined in {other}")
             found[function.name] = function
+    for source in sources.values():
+        if (plain := _plain_name(source.name)) != source.name:
+            _check_flavour(source, sources.get(plain))
     return _Library(MappingProxyType(sources), MappingProxyType(dict(sorted(found.items()))))
+
+
+def _plain_name(file: str) -> str:
+    """The file of plain C that ``file`` is a flavour of; ``file`` itself when it is none."""
+    for ending in _FLAVOURS.values():
+        if file.endswith(ending):
+            return file.removesuffix(ending) + ".c"
+    return file
+
+
+def _check_flavour(source: _Source, plain: _Source | None) -> None:
+    if plain is None:
+        raise KernelSourceError(f"{source.name}: there is no {_plain_name(source.name)}")
+    signatures = {f.name: (f.returns, [p.ctype for p in f.parameters]) for f in plain.functions}
+    for function in source.functions:
+        if signatures.get(function.name) != (function.returns, [p.ctype for p in function.parameters]):
+            raise KernelSourceError(f"{source.name}: {function.name} is not declared as in {plain.name}")
 
 
 def _read(path: Path) -> _Source:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from microgen.mindir import Graph, Node, Value
-from microgen.ops.call import Call
+from microgen.ops.call import Call, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Plan:
 
     ``offsets`` gives the byte offset in the arena of every value that is not a constant, graph inputs and
     outputs included. A view has the offset of the value it shows. ``arena_bytes`` is exact; the arena must be
-    aligned to ``alignment`` bytes.
+    aligned to ``alignment`` bytes. ``target`` is what the calls and their scratch were made for.
     """
 
     graph: Graph
@@ -37,3 +37,4 @@ class Plan:
     offsets: Mapping[Value, int]
     arena_bytes: int
     alignment: int
+    target: Target

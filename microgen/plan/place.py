@@ -57,7 +57,7 @@ def make_plan(graph: Graph, target: Target) -> Plan:
         if storage.scratch_of is not None:
             scratch_offsets[storage.scratch_of] = offset
     steps = tuple(Step(n, calls[n], scratch[n], scratch_offsets.get(n, 0)) for n in graph.nodes)
-    return Plan(graph, steps, values, size, ARENA_ALIGNMENT)
+    return Plan(graph, steps, values, size, ARENA_ALIGNMENT, target)
 
 
 def _lower(node: Node, target: Target) -> tuple[Call, ...]:

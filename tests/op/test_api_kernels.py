@@ -20,8 +20,9 @@ from microgen.ops.fully_connected import FullyConnected
 from tests.support.stream import Program
 from tests.support.stream_abi import HOST as HOST_ABI
 from tests.support.stream_abi import pack_scalar
-from tests.support.stream_cases import Buffer, Builder, Invocation
+from tests.support.stream_cases import Buffer, Invocation
 from tests.support.stream_inputs import inputs_for
+from tests.support.stream_maker import Builder
 from tests.support.stream_targets import COMPUTING, HOST, assert_none, runtime_program
 
 FUNCTIONS = dict(kernels.functions(resources.runtime_c_dir()))

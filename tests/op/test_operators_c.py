@@ -10,8 +10,9 @@ import pytest
 from microgen import resources
 from microgen.cores import CORES
 from microgen.ops.base import Op
-from tests.support.stream import HOST as HOST_ABI
+from microgen.ops.call import Isa
 from tests.support.stream import WARNINGS, Library, Program
+from tests.support.stream_abi import HOST as HOST_ABI
 from tests.support.stream_targets import COMPUTING, HOST, check_operator, runtime_program
 
 # The emulated boards' firmware is built with all of the optimizer's warnings; other cores get the parser's.
@@ -28,8 +29,8 @@ def test_kernels_equal_numpy(program: Program, operator: type[Op]) -> None:
     check_operator(program, operator)
 
 
-def _compiles(folder: Path, *command: str) -> None:
-    library = Library(resources.runtime_c_dir())
+def _compiles(folder: Path, *command: str, isa: Isa = Isa.PORTABLE) -> None:
+    library = Library(resources.runtime_c_dir(), isa)
     library.write_header(folder)
     includes = [f"-I{folder}", f"-I{library.folder}"]
     done = subprocess.run(
@@ -39,9 +40,11 @@ def _compiles(folder: Path, *command: str) -> None:
 
 
 @pytest.mark.cross
-@pytest.mark.parametrize("core", CORE_NAMES)
-def test_kernels_compile_for_every_core(arm_gcc: str, tmp_path: Path, core: str) -> None:
-    _compiles(tmp_path, arm_gcc, *CORES[core].gcc_flags, "-fsyntax-only", "-pedantic-errors")
+@pytest.mark.parametrize(
+    ("core", "isa"), [(core, isa) for core in CORE_NAMES for isa in sorted({"portable", CORES[core].isa})]
+)
+def test_kernels_compile_for_every_core(arm_gcc: str, tmp_path: Path, core: str, isa: str) -> None:
+    _compiles(tmp_path, arm_gcc, *CORES[core].gcc_flags, "-fsyntax-only", "-pedantic-errors", isa=Isa(isa))
 
 
 def test_kernels_compile_with_clang(clang: str, tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from microgen.ops.call import Struct, Target, ints
 from tests.support import codegen
 from tests.support.stream import Library, Program, StreamError
 from tests.support.stream_abi import ARM, HOST, layout, pack_scalar, size_and_alignment
-from tests.support.stream_cases import Buffer, Builder, Case, Invocation, Pointer
+from tests.support.stream_cases import Buffer, Case, Invocation, Pointer
 from tests.support.stream_inputs import inputs_for
+from tests.support.stream_maker import Builder
 from tests.support.stream_targets import HOST as HOST_TARGET
 from tests.support.stream_targets import build
 

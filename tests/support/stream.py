@@ -23,9 +23,11 @@ from microgen.boards import Board
 from microgen.codegen import kernels
 from microgen.codegen.environment import make_renderer
 from microgen.errors import DeviceFault
+from microgen.ops.call import Isa, Target
 from microgen.target.emulator import run_elf
 from tests.support.stream_abi import ARM, HOST, Abi, Structs, layout, size_and_alignment
-from tests.support.stream_cases import Buffer, Case, CaseMaker
+from tests.support.stream_cases import Buffer, Case
+from tests.support.stream_maker import CaseMaker
 
 FIRMWARE = Path(__file__).parents[1] / "firmware"
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror")
@@ -43,9 +45,10 @@ class StreamError(AssertionError):
 
 @dataclass(frozen=True)
 class Library:
-    """The kernels of a folder."""
+    """The kernels of a folder, in the flavour for an instruction set."""
 
     folder: Path
+    isa: Isa = Isa.PORTABLE
 
     @property
     def functions(self) -> dict[str, kernels.Function]:
@@ -56,10 +59,11 @@ class Library:
         return kernels.structs(self.folder)
 
     def sources(self) -> list[Path]:
-        return sorted(self.folder.glob("*.c"))
+        files = kernels.needed_files(self.folder, self.functions, self.isa)
+        return [self.folder / file for file in files if file.endswith(".c")]
 
     def write_header(self, folder: Path) -> None:
-        (folder / kernels.GENERATED_HEADER).write_text(kernels.nn_header(self.folder, self.functions))
+        (folder / kernels.GENERATED_HEADER).write_text(kernels.nn_header(self.folder, self.functions, isa=self.isa))
 
     def thunks(self, abi: Abi) -> str:
         """C source: one function for each kernel, a table of them, and proof that structs lie as ``abi`` says."""
@@ -98,6 +102,7 @@ class Program(ABC):
     """A built program that runs streamed cases."""
 
     def __init__(self, library: Library, abi: Abi) -> None:
+        self.target = Target(library.isa)
         self.cases = CaseMaker(library.functions, library.structs, abi)
         self._numbers = {name: number for number, name in enumerate(library.functions)}
 

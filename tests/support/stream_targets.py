@@ -11,7 +11,7 @@ import pytest
 from microgen import resources
 from microgen.boards import load_board
 from microgen.ops.base import Op, Sample
-from microgen.ops.call import Target
+from microgen.ops.call import Isa
 from microgen.ops.registry import operators
 from tests.support.stream import Library, Program, build_device, build_host
 from tests.support.stream_inputs import inputs_for
@@ -36,12 +36,13 @@ def runtime_program(target: str, factory: pytest.TempPathFactory) -> Program:
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    return build(target, Library(resources.runtime_c_dir()), root / f"stream-{target}")
+    isa = Isa.PORTABLE if target == HOST else Isa(load_board(target).core.isa)
+    return build(target, Library(resources.runtime_c_dir(), isa), root / f"stream-{target}")
 
 
 def findings(program: Program, samples: Sequence[Sample]) -> list[str]:
     """What is wrong with the kernels on these one-node graphs."""
-    cases = [c for sample in samples for c in program.cases.of_sample(sample, inputs_for(sample.graph), Target())]
+    cases = [c for sample in samples for c in program.cases.of_sample(sample, inputs_for(sample.graph), program.target)]
     assert len(cases) >= len(samples)
     return program.run(cases)
 

@@ -6,17 +6,21 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from microgen.codegen import kernels
 from microgen.codegen.kernels import Field, KernelSourceError, Parameter
+from microgen.cores import CORES
+from microgen.ops.call import Isa
 from microgen.resources import runtime_c_dir
 
 RUNTIME = runtime_c_dir()
 FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wmissing-prototypes", "-pedantic", "-Werror", "-O2")
 # What a kernel may take from a C library.
 LIBC_HEADERS = {"math.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
+CAPTURE: Any = {"capture_output": True, "text": True, "check": True}
 LIBC_SYMBOLS = {"memcpy", "memset", "roundf"}
 
 
@@ -217,3 +221,36 @@ def test_the_needed_files_alone_compile_and_leave_only_libc_open(
     assert not any(symbol.startswith("arm_") for symbol in defined | undefined)
     assert undefined - defined <= LIBC_SYMBOLS
     assert not re.search(r" [BbDdC] ", listing), "a kernel has a mutable global"
+
+
+@pytest.mark.parametrize("isa", list(Isa))
+def test_every_flavour_defines_every_function_once(arm_gcc: str, tmp_path: Path, isa: Isa) -> None:
+    """For its core and for one that lacks the instruction set: which file serves is each file's own word."""
+    (tmp_path / "microgen_nn.h").write_text(kernels.nn_header(RUNTIME, kernels.functions(RUNTIME), isa=isa))
+    sources = [f for f in kernels.needed_files(RUNTIME, kernels.functions(RUNTIME), isa) if f.endswith(".c")]
+    for core in ("cortex-m3", "cortex-m4f", "cortex-m55"):
+        command = [arm_gcc, *CORES[core].gcc_flags, "-O1", "-nostdlib", "-r", f"-I{tmp_path}", f"-I{RUNTIME}"]
+        whole = tmp_path / f"{core}.o"
+        subprocess.run([*command, "-o", str(whole), *(str(RUNTIME / f) for f in sources)], check=True)
+        table = subprocess.run([arm_gcc.replace("gcc", "nm"), "-g", "--defined-only", str(whole)], **CAPTURE)
+        names = [line.split()[-1] for line in table.stdout.splitlines()]
+        expected = {n if n.startswith("mg_") else f"mg_{n}" for n in kernels.functions(RUNTIME)}
+        assert expected <= set(names)
+
+
+def test_flavours_must_agree(tmp_path: Path) -> None:
+    made = folder(tmp_path, k_c="void k(int32_t a) { (void)a; }", k_dsp_c="void k(int32_t a) { (void)a; }")
+    assert kernels.needed_files(made, ["k"]) == ("k.c",)
+    assert kernels.needed_files(made, ["k"], Isa.DSP) == ("k.c", "k_dsp.c")
+    assert kernels.needed_files(made, ["k"], Isa.MVE) == ("k.c",)
+
+
+@pytest.mark.parametrize("text", ["void k(int8_t a) { (void)a; }", "void other(int32_t a) { (void)a; }"])
+def test_a_flavour_with_another_signature_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(kernels.KernelSourceError, match="not declared"):
+        kernels.functions(folder(tmp_path, k_c="void k(int32_t a) { (void)a; }", k_dsp_c=text))
+
+
+def test_a_flavour_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(kernels.KernelSourceError, match=r"no k\.c"):
+        kernels.functions(folder(tmp_path, k_mve_c="void k(int32_t a) { (void)a; }"))
