@@ -90,8 +90,9 @@ def _fit(array: Array, name: str, t: TensorType, path: Path) -> Array:
         return quantized.astype(t.dtype.numpy)
     if array.dtype.kind in "iu" and not t.dtype.is_float:
         low, high = t.dtype.limits
-        if array.min() < low or array.max() > high:
-            raise InputError(f"values {array.min()}..{array.max()} do not fit into {t.dtype}", where=where)
+        smallest, largest = int(np.min(array)), int(np.max(array))
+        if smallest < low or largest > high:
+            raise InputError(f"values {smallest}..{largest} do not fit into {t.dtype}", where=where)
         return array.astype(t.dtype.numpy)
     if t.dtype.is_float and array.dtype.kind in "fiu":
         return array.astype(np.float32)

@@ -211,7 +211,7 @@ def run(folder: Path, source: Path, target: Path | None, json_target: str | None
     report.say(f"{len(inputs[0])} samples on {opened.board.name}, stack {result.stack_bytes:,} bytes")
     for port in opened.outputs:
         array = outputs[port.name]
-        report.say(f"{port.name}: {port.type}, values {array.min()} to {array.max()}")
+        report.say(f"{port.name}: {port.type}, values {np.min(array)} to {np.max(array)}")
         report.say(f"  first sample: {np.array2string(array[0].reshape(-1), threshold=16, max_line_width=10**6)}")
     report.json(
         {"samples": len(inputs[0]), "board": opened.board.name, "stack": result.stack_bytes,
