@@ -17,7 +17,7 @@ from microgen.ops import sampling
 from microgen.ops.attributes import Activation
 from microgen.ops.base import Op, Sample, constraint
 from microgen.ops.call import Arg, Call, FieldValue, Input, Int, Output, Struct, Target
-from microgen.ops.convolution import fused_activation, quantized_int8
+from microgen.ops.constraints import fused_activation, quantized_int8
 from microgen.ops.tflite_form import ACTIVATION, TFLiteForm, TFLiteSource
 
 # Dimensions of the strided kernels' parameter blocks.

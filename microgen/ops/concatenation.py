@@ -15,7 +15,7 @@ from microgen.ops import sampling
 from microgen.ops.attributes import Activation
 from microgen.ops.base import Op, Sample, constraint
 from microgen.ops.call import Arg, Call, Input, Int, Output, Target
-from microgen.ops.convolution import fused_activation, quantized_int8
+from microgen.ops.constraints import fused_activation, quantized_int8
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
 # CMSIS-NN's functions by the axis, counted from the last; their sizes are uint16.

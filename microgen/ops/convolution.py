@@ -23,6 +23,7 @@ from microgen.ops.attributes import (
 )
 from microgen.ops.base import Op, constraint
 from microgen.ops.call import Arg, Const, FieldValue, Input, Int, Null, Struct, ints
+from microgen.ops.constraints import fused_activation, not_constant, quantized_int8, wrong_bias
 from microgen.ops.tflite_form import ACTIVATION, PADDING, Option, TFLiteForm, TFLiteSource
 
 
@@ -211,39 +212,3 @@ def bias_argument(node: Node, index: int = 2) -> Arg:
 def bias_dims(channels: int) -> Struct:
     """``cmsis_nn_dims`` of a bias."""
     return Struct("cmsis_nn_dims", (*ints(n=1, h=1, w=1), ("c", Int(channels))))
-
-
-def fused_activation(source: TFLiteSource) -> Activation:
-    """The fused activation; VerifyError for those that are not clamps."""
-    name = source.enum("FusedActivationFunction", ACTIVATION)
-    try:
-        return Activation(name)
-    except ValueError:
-        raise VerifyError(
-            f"fused activation {name} is not supported, only NONE, RELU, RELU_N1_TO_1 and RELU6"
-        ) from None
-
-
-def quantized_int8(node: Node, per_tensor: tuple[Value, ...], others: tuple[Value, ...] = ()) -> str | None:
-    """What is wrong with tensors that must be quantized int8, ``per_tensor`` ones with a single scale."""
-    for value in (*per_tensor, *others):
-        if value.type.dtype is not DType.INT8:
-            advice = ", quantize the model to int8" if value.type.dtype.is_float else ""
-            return f"{value.name!r} is {value.type.dtype}{advice}"
-        if value.type.quant is None:
-            return f"{value.name!r} has no quantization parameters"
-    for value in per_tensor:
-        if value.type.quant is not None and not value.type.quant.is_per_tensor:
-            return f"{value.name!r} has {len(value.type.quant.scales)} scales"
-    return None
-
-
-def not_constant(*values: Value | None) -> str | None:
-    """The first of ``values`` that is computed at run time."""
-    found = next((v for v in values if v is not None and not v.is_const), None)
-    return None if found is None else f"{found.name!r} is computed at run time"
-
-
-def wrong_bias(bias: Value | None) -> str | None:
-    """What is wrong with a bias that must be int32."""
-    return None if bias is None or bias.type.dtype is DType.INT32 else f"{bias.name!r} is {bias.type.dtype}"

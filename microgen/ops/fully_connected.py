@@ -16,16 +16,8 @@ from microgen.ops import sampling
 from microgen.ops.attributes import Activation
 from microgen.ops.base import Op, Sample, constraint
 from microgen.ops.call import Call, Context, FieldValue, Input, Output, Struct, Target, ints, nhwc
-from microgen.ops.convolution import (
-    bias_argument,
-    bias_dims,
-    fused_activation,
-    not_constant,
-    per_channel_quant,
-    quantized_int8,
-    requantization,
-    wrong_bias,
-)
+from microgen.ops.constraints import fused_activation, not_constant, quantized_int8, wrong_bias
+from microgen.ops.convolution import bias_argument, bias_dims, per_channel_quant, requantization
 from microgen.ops.tflite_form import ACTIVATION, TFLiteForm, TFLiteSource
 
 _WEIGHTS_FORMAT = ("DEFAULT", "SHUFFLED4x16INT8")

@@ -15,7 +15,7 @@ from microgen.mindir import Array, DType, Node, QuantParams, Value
 from microgen.ops import sampling
 from microgen.ops.base import Op, Sample, constraint
 from microgen.ops.call import Call, FieldValue, Input, Int, Output, Struct, Target, ints
-from microgen.ops.convolution import quantized_int8
+from microgen.ops.constraints import quantized_int8
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
 # Dimensions of the kernel's parameter block.

@@ -14,7 +14,7 @@ from microgen.ops import sampling
 from microgen.ops.attributes import Padding
 from microgen.ops.base import Op, Sample, constraint
 from microgen.ops.call import Call, Input, Int, Output, Struct, Target, nhwc
-from microgen.ops.convolution import quantized_int8
+from microgen.ops.constraints import quantized_int8
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
 # Dimensions of the parameter block of the kernel for any rank, and of CMSIS-NN's.

@@ -24,7 +24,7 @@ from microgen.ops.attributes import (
 )
 from microgen.ops.base import Op, Sample, constraint
 from microgen.ops.call import Call, Context, Input, Output, Struct, ints, nhwc
-from microgen.ops.convolution import fused_activation, quantized_int8
+from microgen.ops.constraints import fused_activation, quantized_int8
 from microgen.ops.tflite_form import ACTIVATION, PADDING, TFLiteForm, TFLiteSource
 
 
