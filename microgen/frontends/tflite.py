@@ -108,10 +108,8 @@ class _Importer:
             raise InputError(f"refers to operator code {code}, the file has {len(self._operators)}", where=record.path)
         operator, custom = self._operators[code]
         where = f"{record.path}.Inputs"
-        inputs = tuple(
-            None if index == -1 else self._tensors.check_index(index, where)
-            for index in record.vector("Inputs").tolist()
-        )
+        given = (None if i == -1 else self._tensors.check_index(i, where) for i in record.vector("Inputs").tolist())
+        inputs = tuple(None if i is None or self._tensors.is_empty_list(i) else i for i in given)
         outputs = self._indices(record, "Outputs")
         if not outputs:
             raise InputError(f"{operator} has no output", where=record.path)

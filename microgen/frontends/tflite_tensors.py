@@ -52,6 +52,12 @@ class Tensors:
         """The tensor's name, made up from its index where the file has none."""
         return self._records[index].text("Name") or f"tensor_{index}"
 
+    def is_empty_list(self, index: int) -> bool:
+        """Whether the tensor is a list of no integers: how files spell the shape of a scalar."""
+        record = self._records[index]
+        integers = tflite_schema.names("TensorType").get(record.integer("Type")) in ("INT32", "INT64")
+        return integers and record.vector("Shape").tolist() == [0]
+
     def _decode(self, index: int) -> Tensor:
         record, name = self._records[index], self.name(index)
         number = record.integer("Type")
