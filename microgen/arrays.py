@@ -5,8 +5,10 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from microgen import arith
 from microgen.errors import InputError, one_line
@@ -90,7 +92,8 @@ def _fit(array: Array, name: str, t: TensorType, path: Path) -> Array:
         return quantized.astype(t.dtype.numpy)
     if array.dtype.kind in "iu" and not t.dtype.is_float:
         low, high = t.dtype.limits
-        smallest, largest = int(np.min(array)), int(np.max(array))
+        integers: NDArray[Any] = array
+        smallest, largest = int(integers.min()), int(integers.max())
         if smallest < low or largest > high:
             raise InputError(f"values {smallest}..{largest} do not fit into {t.dtype}", where=where)
         return array.astype(t.dtype.numpy)

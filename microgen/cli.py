@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -210,8 +211,8 @@ def run(folder: Path, source: Path, target: Path | None, json_target: str | None
         _save(target, outputs)
     report.say(f"{len(inputs[0])} samples on {opened.board.name}, stack {result.stack_bytes:,} bytes")
     for port in opened.outputs:
-        array = outputs[port.name]
-        report.say(f"{port.name}: {port.type}, values {np.min(array)} to {np.max(array)}")
+        array: NDArray[Any] = outputs[port.name]
+        report.say(f"{port.name}: {port.type}, values {array.min()} to {array.max()}")
         report.say(f"  first sample: {np.array2string(array[0].reshape(-1), threshold=16, max_line_width=10**6)}")
     report.json(
         {"samples": len(inputs[0]), "board": opened.board.name, "stack": result.stack_bytes,
