@@ -44,7 +44,9 @@ def test_every_layer_on_every_board(name: str, board: str, testdata: Path) -> No
 
 
 @pytest.mark.cross
-def test_keyword_predictions_equal_the_oracle(testdata: Path, tmp_path: Path) -> None:
+def test_keyword_predictions_equal_the_oracle(
+    testdata: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """500 real keyword samples on the emulated M4."""
     path = testdata / "models" / "kws_dscnn_int8.tflite"
     compiled = compile_model(path, load_board("mps2-an386"))
@@ -57,7 +59,8 @@ def test_keyword_predictions_equal_the_oracle(testdata: Path, tmp_path: Path) ->
     oracle = Oracle(path.read_bytes()).run_batch([samples]).outputs[0].reshape(len(samples), -1)
     np.testing.assert_array_equal(device, oracle)
     accuracy = float((device.argmax(axis=1) == data["y"]).mean())
-    print(f"keyword accuracy on the emulated M4: {accuracy:.1%}")
+    with capsys.disabled():
+        print(f"\n{accuracy:.1%} of the 500 keyword samples are recognized on the emulated M4, as by the oracle")
     assert accuracy > 0.85
 
 
