@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what microgen needs: tools/setup.sh [demo|test]
 #   demo  the compilers, the emulator and .venv/ with microgen and its dependencies (the default)
-#   test  the same, clang as a second compiler, and what the tests need
+#   test  the same, clang and g++ as further compilers, and what the tests need
 # It first says what it will install. What is there already is left alone, so a second run takes no time.
 # Ends with 0, or with 3 where something is missing that it cannot install.
 set -euo pipefail
@@ -58,6 +58,8 @@ have gcc || want gcc
 includes gcc stdio.h || want libc6-dev
 if [ "$mode" = test ]; then
     have clang || want clang
+    # generated headers are tried from C++
+    have g++ || want g++
 fi
 
 suits() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
