@@ -76,12 +76,18 @@ def _bounded(array: Array, path: Path) -> Array:
 
 def _fit(array: Array, name: str, t: TensorType, path: Path) -> Array:
     where = f"{path}, input {name}"
+    batch_of_one = t.shape[:1] == (1,)
     if array.shape == t.shape:
         array = array[None]
-    elif array.shape[1:] != t.shape and t.shape[:1] == (1,) and array.shape[1:] == t.shape[1:]:
+    elif batch_of_one and array.shape == t.shape[1:]:
+        array = array[None, None]
+    elif array.shape[1:] != t.shape and batch_of_one and array.shape[1:] == t.shape[1:]:
         array = array[:, None]  # [samples, h, w, c] for a model of batch 1
-    if array.shape[1:] != t.shape or len(array) == 0:
-        raise InputError(f"shape is {list(array.shape)}, not [samples, {', '.join(map(str, t.shape))}]", where=where)
+    if array.shape[1:] != t.shape or array.ndim == 0:
+        wanted = ", ".join(map(str, ("samples", *t.shape[batch_of_one:])))
+        raise InputError(f"shape is {list(array.shape)}, not [{wanted}]", where=where)
+    if len(array) == 0:
+        raise InputError("holds no samples", where=where)
     if array.dtype == t.dtype.numpy:
         return np.ascontiguousarray(array)
     if array.dtype.kind == "f" and t.quant is not None:
@@ -95,7 +101,8 @@ def _fit(array: Array, name: str, t: TensorType, path: Path) -> Array:
         integers: NDArray[Any] = array
         smallest, largest = int(integers.min()), int(integers.max())
         if smallest < low or largest > high:
-            raise InputError(f"values {smallest}..{largest} do not fit into {t.dtype}", where=where)
+            hint = "Give real numbers as floats, which are quantized" if t.quant is not None else ""
+            raise InputError(f"values {smallest}..{largest} do not fit into {t.dtype}", where=where, hint=hint)
         return array.astype(t.dtype.numpy)
     if t.dtype.is_float and array.dtype.kind in "fiu":
         return array.astype(np.float32)

@@ -51,4 +51,4 @@ def _load(module: ModuleType, path: Path, data: bytes) -> Graph:
 
 
 def _hint() -> str:
-    return f"It reads {', '.join(s for module in _frontends() for s in module.SUFFIXES)}"
+    return f"microgen reads {', '.join(s for module in _frontends() for s in module.SUFFIXES)} files"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from microgen.errors import InputError, UnsupportedError, VerifyError, one_line
-from microgen.frontends import flatbuffer, tflite_schema
+from microgen.frontends import flatbuffer, tflite_schema, tflite_shapes
 from microgen.frontends.tflite_schema import Options, Record
 from microgen.frontends.tflite_tensors import Tensors
-from microgen.mindir import DType, Graph, Node, Value, verify
+from microgen.mindir import Array, DType, Graph, Node, TensorType, Value, verify
+from microgen.ops.base import op_of
 from microgen.ops.registry import by_tflite_name
 from microgen.ops.tflite_form import TFLiteSource
 
@@ -18,6 +22,7 @@ SUFFIXES = (".tflite",)
 _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
 _CUSTOM = "CUSTOM"
+_SHAPE_TYPES = (DType.INT32, DType.INT64)
 _FILE_HINT = "Give a .tflite file as the TensorFlow Lite converter writes it"
 _QUANTIZE_HINT = "Quantize the whole model to int8, activations included (post-training full integer quantization)"
 
@@ -31,8 +36,9 @@ def load(source: bytes | str | Path, name: str | None = None) -> Graph:
     """The first subgraph of a .tflite file, given by its bytes or path, as a verified graph.
 
     ``name`` names the graph (default: the file's stem). Shapes are the file's static ones: a batch of −1 in a
-    shape signature is the 1 that the shape holds. Raises InputError for data that is damaged or contradicts
-    itself, and UnsupportedError with one line for every layer that microgen cannot compile.
+    shape signature is the 1 that the shape holds, and what the file computes from shapes is computed here. Raises
+    InputError for data that is damaged or contradicts itself, and UnsupportedError with one line for every layer
+    that microgen cannot compile.
     """
     if not isinstance(source, bytes):
         name = Path(source).stem if name is None else name
@@ -70,6 +76,10 @@ class _RefusedError(Exception):
     """Why a layer cannot be compiled."""
 
 
+class _UnknownOperatorError(_RefusedError):
+    """There is no such operator in microgen."""
+
+
 class _Importer:
     def __init__(self, data: bytes, model: Record, subgraph: Record) -> None:
         self._tensors = Tensors(data, model, subgraph)
@@ -80,6 +90,7 @@ class _Importer:
         self._layers = _in_order([self._layer(r) for r in subgraph.children("Operators", "Operator")])
         self._problems: list[str] = []
         self._float_problem = False
+        self._unknown_operator = False
         self._type_errors: list[VerifyError] = []
 
     def graph(self, name: str) -> Graph:
@@ -89,12 +100,18 @@ class _Importer:
         inputs = [self._interface(i, "input") for i in self._inputs]
         outputs = [self._interface(i, "output") for i in self._outputs]
         if len(self._problems) > len(self._type_errors):
-            raise UnsupportedError(self._problems, hint=_QUANTIZE_HINT if self._float_problem else "")
+            raise UnsupportedError(self._problems, hint=self._hint())
         if self._type_errors:
             raise self._type_errors[0]
         graph = Graph(name, [v for v in inputs if v is not None], [v for v in outputs if v is not None], nodes)
         verify(graph)
         return graph
+
+    def _hint(self) -> str:
+        hints = [_QUANTIZE_HINT] if self._float_problem else []
+        if self._unknown_operator:
+            hints.append(f"Supported operators are {', '.join(sorted(by_tflite_name()))}")
+        return ". ".join(hints)
 
     # Reading the file's structure ---------------------------------------------------------------------
 
@@ -139,7 +156,11 @@ class _Importer:
         """The layer as a node; None, with the reason noted, when it cannot be compiled."""
         label = f"{_short(self._tensors.name(layer.outputs[0]))} ({_short(layer.operator)})"
         try:
-            return self._make(layer)
+            return None if self._is_shape_arithmetic(layer) else self._make(layer)
+        except _UnknownOperatorError as error:
+            # Whether its tensors are float says nothing: the converter leaves what it cannot quantize.
+            self._problems.append(f"{label}: {error}")
+            self._unknown_operator = True
         except _RefusedError as error:
             self._problems.append(f"{label}: {one_line(str(error), 600)}")
             indices = (*layer.inputs, *layer.outputs)
@@ -156,17 +177,53 @@ class _Importer:
         outputs = tuple(self._usable(index) for index in layer.outputs)
         operator = None if layer.custom else by_tflite_name().get(layer.operator)
         if operator is None:
-            raise _RefusedError("this operator is not supported")
+            raise _UnknownOperatorError("this operator is not supported")
         options = Options(operator.tflite_options, self._options(layer, operator.tflite_options))
         try:
             op, operands = operator.from_tflite(TFLiteSource(layer.operator, inputs, outputs, options))
         except VerifyError as error:
             raise _RefusedError(error.what) from None
-        node = Node(op, operands, outputs, outputs[0].name)
+        node = self._with_known_shapes(Node(op, operands, outputs, outputs[0].name), layer)
         op.check_types(node)
         for problem in op.problems(node):
             raise _RefusedError(problem)
         return node
+
+    def _is_shape_arithmetic(self, layer: _Layer) -> bool:
+        """Whether the layer only computes with shapes; its output is a constant from now on."""
+        output = self._tensors[layer.outputs[0]].value
+        if layer.custom or len(layer.outputs) != 1 or output is None or output.type.dtype not in _SHAPE_TYPES:
+            return False
+        data = self._shape_data(layer)
+        if data is None or data.shape != output.shape:
+            return False
+        self._tensors.replace(layer.outputs[0], dataclasses.replace(output, data=data.astype(output.type.dtype.numpy)))
+        return True
+
+    def _shape_data(self, layer: _Layer) -> Array | None:
+        values = [None if index is None else self._tensors[index].value for index in layer.inputs]
+        if layer.operator == "SHAPE":
+            return None if len(values) != 1 or values[0] is None else np.array(values[0].shape, np.int32)
+        arrays = [value.const for value in values if value is not None and value.is_const]
+        schema = tflite_shapes.OPTIONS.get(layer.operator)
+        if schema is None or not arrays or len(arrays) != len(values):
+            return None
+        return tflite_shapes.compute(layer.operator, arrays, Options(schema, self._options(layer, schema)))
+
+    def _with_known_shapes(self, node: Node, layer: _Layer) -> Node:
+        """``node`` with inferred shapes for outputs that the file declares with an unknown dimension."""
+        if not any(self._tensors.is_dynamic(index) for index in layer.outputs):
+            return node
+        try:
+            inferred = op_of(node).infer(node)
+        except VerifyError:
+            return node  # the check of its types says what is wrong, and where
+        outputs = list(node.outputs)
+        for i, (index, (_, shape)) in enumerate(zip(layer.outputs, inferred, strict=False)):
+            if self._tensors.is_dynamic(index) and outputs[i].shape != shape and not outputs[i].is_const:
+                type_ = TensorType(outputs[i].type.dtype, shape, outputs[i].type.quant)
+                outputs[i] = self._tensors.replace(index, dataclasses.replace(outputs[i], type=type_))
+        return dataclasses.replace(node, outputs=tuple(outputs))
 
     def _usable(self, index: int) -> Value:
         tensor = self._tensors[index]

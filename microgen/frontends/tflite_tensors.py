@@ -52,6 +52,15 @@ class Tensors:
         """The tensor's name, made up from its index where the file has none."""
         return self._records[index].text("Name") or f"tensor_{index}"
 
+    def is_dynamic(self, index: int) -> bool:
+        """Whether the file leaves a dimension open: the static shape then says what it was for a batch of one."""
+        return bool((self._records[index].vector("ShapeSignature") < 0).any())
+
+    def replace(self, index: int, value: Value) -> Value:
+        """From now on the tensor is ``value``."""
+        self._decoded[index] = Tensor(value.name, value)
+        return value
+
     def is_empty_list(self, index: int) -> bool:
         """Whether the tensor is a list of no integers: how files spell the shape of a scalar."""
         record = self._records[index]
