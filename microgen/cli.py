@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.status import Status
 from rich.table import Table
 
 import microgen
-from microgen import compiler, doctor, project
+from microgen import benchtables, compiler, doctor, project
 from microgen.arrays import read_inputs
 from microgen.bench import Figures, bench_board
 from microgen.boards import Board, all_boards, load_board
@@ -120,6 +121,8 @@ def _compile_options(command: F) -> F:
             click.option("--name", help="Prefix of the generated C names (default: from the file's name)."),
             click.option("--kernels", type=click.Choice(compiler.KERNELS), default="auto", show_default=True,
                          help="Kernel flavour; portable uses no SIMD."),
+            click.option("--cmsis-nn", default=compiler.BUNDLED, show_default=True, metavar="bundled|DIR",
+                         help="Link the CMSIS-NN source tree in DIR in place of the bundled kernels."),
             click.option("--project", "projects", type=Names(), default="make", show_default=True,
                          help="Project files to write, separated by commas."),
             click.option("--optimize", type=click.Choice(compiler.OPTIMIZE), default="speed", show_default=True,
@@ -153,16 +156,16 @@ def compile_command(model: Path, board: str, output: Path, json_target: str | No
     report = Report(json_target)
     compiled = compiler.compile_model(model, load_board(board), _options(options))
     project.write_project(compiled.files, output)
-    arena, const = compiled.plan.arena_bytes, compiled.const_bytes
+    arena, const = compiled.plan.arena_bytes, int(compiled.manifest["constants"]["bytes"])
     macs = sum(op_of(node).macs(node) for node in compiled.graph.nodes)
     report.say(
         f"{output}: {compiled.name} for {compiled.board.name}, {len(compiled.graph.nodes)} layers, {macs:,} MACs"
     )
-    report.say(f"  arena {arena:,} bytes of RAM, weights {const:,} bytes of flash")
+    report.say(f"  arena {arena:,} bytes of RAM, constants {const:,} bytes of flash, the code besides")
     report.say(f"Next: microgen build {output}")
     report.json(
         {"folder": str(output), "name": compiled.name, "board": compiled.board.name, "macs": macs,
-         "arena": arena, "weights": const, "files": sorted(compiled.files)}
+         "arena": arena, "constants": const, "files": sorted(compiled.files)}
     )  # fmt: skip
 
 
@@ -185,6 +188,7 @@ def build(folder: Path, json_target: str | None) -> None:
         ["RAM", "static", f"{flash.static:,}", "other variables of the model"],
     ]
     report.table([("memory", False), ("section", False), ("bytes", True), ("what", False)], rows)
+    project.check_limits(opened.manifest, flash=flash.code + flash.const, ram=arena + flash.static, where=str(folder))
     report.json(
         {"elf": str(result.elf), "flash": {"code": flash.code, "const": flash.const},
          "ram": {"arena": arena, "static": flash.static}}
@@ -293,28 +297,57 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 @app.command()
 @_model_argument
 @_board_list
+@click.option("--baseline", metavar="FILE", type=click.Path(path_type=Path),
+              help="Show the differences from an earlier run's --json file.")  # fmt: skip
 @_compile_options
 @_json_option
-def bench(model: Path, board: str, json_target: str | None, **options: Any) -> None:
-    """Measure instructions, flash, RAM and stack on the emulated boards."""
+def bench(model: Path, board: str, baseline: Path | None, json_target: str | None, **options: Any) -> None:
+    """Measure instructions by layer, flash, RAM and stack on the emulated boards."""
     report = Report(json_target)
+    before = benchtables.load_results(baseline) if baseline is not None else None
     figures: list[Figures] = []
-    with _errors.status("Measuring …"):
-        for target in _boards(board):
-            figures.append(bench_board(compiler.compile_model(model, target, _options(options))))
-    columns = [("board", False), ("bit-exact", False), ("instructions", True), ("per MAC", True), ("code", True),
-               ("const", True), ("arena", True), ("static", True), ("stack", True)]  # fmt: skip
-    rows = [
-        [f.board, "yes" if f.bit_exact else "NO", f"{f.instructions:,}",
-         f"{f.instructions / f.macs:.2f}" if f.macs else "-", f"{f.flash_code:,}", f"{f.flash_const:,}",
-         f"{f.ram_arena:,}", f"{f.ram_static:,}", f"{f.ram_stack:,}"]
-        for f in figures
-    ]  # fmt: skip
+    targets = _boards(board)
+    with _errors.status("Measuring …") as status:
+        for number, target in enumerate(targets, 1):
+            say = functools.partial(_tell, status, f"{model.name} on {target.name} ({number} of {len(targets)})")
+            compiled = compiler.compile_model(model, target, _options(options))
+            figures.append(bench_board(compiled, say=say))
     report.say(f"{model.name}: {figures[0].macs:,} MACs; instructions of the second invocation, sizes in bytes")
-    report.table(columns, rows)
-    report.json({"results": [f.as_json(str(model)) for f in figures]})
+    for line in (f"Counted by: {figures[0].method}", figures[0].compiler, figures[0].emulator):
+        report.say(line)
+    report.table(*benchtables.summary(figures))
+    for group in benchtables.groups(figures):
+        for table in (benchtables.by_layer(group), benchtables.by_operator(group)):
+            report.say()
+            report.table(*table)
+    results = [f.as_json(str(model)) for f in figures]
+    content: dict[str, Any] = {"results": results}
+    if before is not None:
+        _show_differences(report, content, before, str(baseline))
+    report.json(content)
     if not all(f.bit_exact for f in figures):
         raise SystemExit(1)
+
+
+def _tell(status: Status, where: str, what: str) -> None:
+    status.update(escape(f"{one_line(where)}: {what} …"))
+
+
+def _show_differences(report: Report, content: dict[str, Any], before: list[dict[str, Any]], name: str) -> None:
+    """Prints what changed since ``before``, and adds all of it to ``content``."""
+    found = benchtables.differences(before, content["results"])
+    rows = benchtables.changed_rows(found)
+    report.say()
+    report.say(f"Differences from {name} (of the layers, those whose instructions differ):")
+    old, new = ({Path(str(r.get("model"))).name for r in results} for results in (before, content["results"]))
+    if old != new:
+        report.say(f"The models differ: {', '.join(sorted(old))} then, {', '.join(sorted(new))} now")
+    for key in ("compiler", "emulator"):
+        then, now = ({str(r.get(key, "unknown")) for r in results} for results in (before, content["results"]))
+        if then != now:
+            report.say(f"The {key}s differ: {', '.join(sorted(then))} then, {', '.join(sorted(now))} now")
+    report.table(benchtables.DIFFERENCE_COLUMNS, rows)
+    content["differences"] = [difference.as_json() for difference in found]
 
 
 @app.command()
@@ -380,12 +413,19 @@ def doctor_command(json_target: str | None) -> None:
     for finding in findings:
         state = finding.version or f"MISSING (for {finding.needed_for}). {finding.hint}"
         report.say(f"{finding.name}: {state}")
-    missing = [f.name for f in findings if not f.version]
-    report.say("Everything is there." if not missing else f"Missing: {', '.join(missing)}")
-    report.json(
-        {"ok": not missing, "tools": [{"name": f.name, "needed_for": f.needed_for, "version": f.version or None,
-                                       "hint": f.hint} for f in findings]}
-    )  # fmt: skip
+    missing = [f.name for f in findings if not f.version and not f.optional]
+    report.say("Everything that is needed is there." if not missing else f"Missing: {', '.join(missing)}")
+    tools = [
+        {
+            "name": f.name,
+            "needed_for": f.needed_for,
+            "version": f.version or None,
+            "optional": f.optional,
+            "hint": f.hint,
+        }
+        for f in findings
+    ]
+    report.json({"ok": not missing, "tools": tools})
     if missing:
         raise SystemExit(3)
 
@@ -413,7 +453,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(error.format_message(), err=True)
         sys.exit(2)
     except click.ClickException as error:
-        _errors.print(f"[bold red]error:[/] {escape(one_line(error.format_message(), 500))}. See microgen --help")
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        command = context.command_path if context is not None else "microgen"
+        text = one_line(error.format_message().rstrip("."), 500)
+        _errors.print(f"[bold red]error:[/] {escape(text)}. See {escape(command)} --help")
         sys.exit(2)
     except click.Abort:
         _errors.print("stopped")

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from microgen import codegen, frontends
 from microgen.boards import Board
-from microgen.errors import DoesNotFit, InputError, UsageError
+from microgen.errors import DoesNotFit, InputError, UsageError, one_line
 from microgen.mindir import Graph
 from microgen.ops.call import Isa, Target
 from microgen.passes import optimize
-from microgen.plan import Plan, check, make_plan, schedule
+from microgen.plan import Plan, Step, check, make_plan, schedule
 
 # Far above any model for a microcontroller; keeps a mistaken path from filling the memory.
 MAX_MODEL_BYTES = 1 << 28
 _MAX_NAME = 40
+
+
+BUNDLED = "bundled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +31,15 @@ class Options:
     """What ``compile`` can be told.
 
     ``name`` prefixes everything in the generated C (default: from the file's name); ``kernels`` is ``auto``,
-    ``cmsis-nn`` (keep to CMSIS-NN's functions) or ``portable`` (no SIMD); ``optimize`` is ``speed``, ``size``
-    or ``ram``; ``max_flash`` and ``max_ram`` are limits in bytes below the board's own; ``projects`` are the
-    project files to write.
+    ``cmsis-nn`` (keep to CMSIS-NN's functions) or ``portable`` (no SIMD); ``cmsis_nn`` is ``bundled`` or the
+    folder of a CMSIS-NN source tree that is linked in place of our own functions of its API; ``optimize`` is
+    ``speed``, ``size`` or ``ram``; ``max_flash`` and ``max_ram`` are limits in bytes below the board's own;
+    ``projects`` are the project files to write.
     """
 
     name: str | None = None
     kernels: str = "auto"
+    cmsis_nn: str = BUNDLED
     optimize: str = "speed"
     projects: tuple[str, ...] = ("make",)
     max_flash: int | None = None
@@ -44,6 +51,10 @@ class Options:
             raise UsageError(f"unknown kernels {self.kernels!r}", hint=f"Use one of {', '.join(KERNELS)}")
         if self.optimize not in OPTIMIZE:
             raise UsageError(f"unknown optimization {self.optimize!r}", hint=f"Use one of {', '.join(OPTIMIZE)}")
+        if self.cmsis_nn != BUNDLED and self.kernels == "portable":
+            # A CMSIS-NN chooses its flavour by the compiler's own macros.
+            hint = "Leave out one of the two options"
+            raise UsageError("a linked CMSIS-NN cannot be kept from using SIMD", where="--kernels portable", hint=hint)
         if self.name is not None and not (
             re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", self.name) and len(self.name) <= _MAX_NAME
         ):
@@ -71,9 +82,15 @@ class Compiled:
         return self.plan.graph
 
     @property
-    def const_bytes(self) -> int:
-        """Bytes of weights and other constant inputs."""
+    def weight_bytes(self) -> int:
+        """Bytes of weights, biases and other constant inputs; the least that flash must hold."""
         return sum(v.type.nbytes for v in self.graph.constants())
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """The project's manifest."""
+        content: Mapping[str, Any] = json.loads(self.files["manifest.json"])
+        return content
 
 
 def read_model(path: Path) -> bytes:
@@ -110,7 +127,8 @@ def compile_graph(source: Graph, board: Board, options: Options, *, model_file: 
     if options.optimize == "ram":
         schedule(graph)
     isa = Isa.PORTABLE if options.kernels == "portable" else Isa(board.core.isa)
-    plan = make_plan(graph, Target(isa))
+    library = None if options.cmsis_nn == BUNDLED else codegen.Linked(codegen.load_tree(Path(options.cmsis_nn)))
+    plan = make_plan(graph, Target(isa, library))
     check(plan)
     name = options.name or c_name(model_file)
     compiled = Compiled(source, plan, board, name, {})
@@ -125,7 +143,12 @@ def compile_graph(source: Graph, board: Board, options: Options, *, model_file: 
             projects=options.projects,
             optimize=options.optimize,
             stack_bytes=options.stack_bytes,
-            facts={"kernels": options.kernels},
+            facts={
+                "kernels": options.kernels,
+                "cmsis_nn": BUNDLED if library is None else str(library.tree.version),
+                "max_flash": options.max_flash,
+                "max_ram": options.max_ram,
+            },
         ),
     )
     return Compiled(source, plan, board, name, files)
@@ -139,28 +162,33 @@ def c_name(file_name: str) -> str:
 
 
 def _check_fits(compiled: Compiled, options: Options) -> None:
-    """Refuse what cannot fit, with the figures. Code size is known only after the build, where the linker checks."""
-    board, plan = compiled.board, compiled.plan
+    """Refuse what cannot fit, with the figures.
+
+    The user's limits are for the model alone, the board's memory also holds the stack. The size of the code is
+    known only after the build: the linker and ``project.check_limits`` look again then.
+    """
+    board, arena = compiled.board, compiled.plan.arena_bytes
     regions = board.placement()
-    flash = min(regions["weights"].size, options.max_flash or regions["weights"].size)
-    ram = min(regions["arena"].size, options.max_ram or regions["arena"].size)
-    if compiled.const_bytes > flash:
-        limit = f"{board.name} has {flash:,}" if options.max_flash is None else f"--max-flash allows {flash:,}"
-        raise DoesNotFit(
-            f"the weights take {compiled.const_bytes:,} bytes of flash, {limit}",
-            where=compiled.name,
-            hint="Choose a larger board or a smaller model",
-        )
     # The stack lies in the same memory on most boards.
     stack = options.stack_bytes if regions["stack"] is regions["arena"] else 0
-    if plan.arena_bytes + stack > ram:
-        limit = f"{board.name} has {ram:,}" if options.max_ram is None else f"--max-ram allows {ram:,}"
-        widest = max(
-            plan.steps,
-            key=lambda s: sum(v.type.nbytes for v in (*s.node.inputs, *s.node.outputs) if v and not v.is_const),
-        )
-        raise DoesNotFit(
-            f"the arena takes {plan.arena_bytes:,} bytes of RAM and the stack {stack:,}, {limit}",
-            where=compiled.name,
-            hint=f"The widest layer is {widest.node.label}; choose a larger board or a smaller input",
-        )
+    widest = max(compiled.plan.steps, key=_working_set, default=None)
+    smaller = f"the widest layer is {one_line(widest.node.label, 60)}" if widest else "the inputs are too large"
+    checks = (
+        ("the weights take", compiled.weight_bytes, "flash", regions["weights"].size, options.max_flash, "--max-flash"),
+        ("the arena takes", arena, "RAM", regions["arena"].size - stack, options.max_ram, "--max-ram"),
+    )
+    for subject, used, kind, available, limit, flag in checks:
+        hint = "Choose a larger board or a smaller model" + (f"; {smaller}" if kind == "RAM" else "")
+        if limit is not None and used > limit:
+            raise DoesNotFit(
+                f"{subject} {used:,} bytes of {kind}, {flag} allows {limit:,}", where=compiled.name, hint=hint
+            )
+        if used > available:
+            rest = f", {stack:,} more are the stack's" if stack and kind == "RAM" else ""
+            what = f"{subject} {used:,} bytes of {kind}, {board.name} has {available:,}{rest}"
+            raise DoesNotFit(what, where=compiled.name, hint=hint)
+
+
+def _working_set(step: Step) -> int:
+    """Bytes of a step's inputs and outputs in the arena."""
+    return sum(v.type.nbytes for v in (*step.node.inputs, *step.node.outputs) if v is not None and not v.is_const)

@@ -13,19 +13,22 @@ _TOOLS = (
     ("arm-none-eabi-gcc", "build, run, verify, bench"),
     ("make", "build, run, verify, bench"),
     ("qemu-system-arm", "run, verify, bench"),
-    ("cc", "bench (compiles the instruction counter)"),
 )
 _PACKAGES = ("numpy", "jinja2", "click", "rich", "tflite", "flatbuffers", "pyelftools")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One tool or package: ``version`` is empty when it is missing, ``hint`` then says how to get it."""
+    """One tool or package: ``version`` is empty when it is missing, ``hint`` then says how to get it.
+
+    What is ``optional`` has a substitute that the hint names.
+    """
 
     name: str
     needed_for: str
     version: str
     hint: str
+    optional: bool = False
 
 
 def examine() -> list[Finding]:
@@ -37,9 +40,10 @@ def examine() -> list[Finding]:
         except ToolMissing:
             findings.append(Finding(name, purpose, "", INSTALL_HINTS.get(name, "")))
     try:
-        findings.append(Finding("QEMU plugin", "bench", f"compiled: {plugin_path().name}", ""))
+        findings.append(Finding("QEMU plugin", "fast counting in bench", f"compiled: {plugin_path().name}", ""))
     except MicrogenError as error:
-        findings.append(Finding("QEMU plugin", "bench", "", str(error)))
+        hint = f"{error}. Until then bench counts with QEMU's -icount, which is slower and as exact"
+        findings.append(Finding("QEMU plugin", "fast counting in bench", "", hint, optional=True))
     for name in _PACKAGES:
         findings.append(Finding(name, "Python package", importlib.metadata.version(name), ""))
     return findings

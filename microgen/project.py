@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from microgen.boards import Board, load_board
-from microgen.errors import InputError, UsageError, VerifyError
+from microgen.errors import DoesNotFit, InputError, UsageError, VerifyError
 from microgen.mindir import DType, QuantParams, TensorType
 
 MANIFEST = "manifest.json"
@@ -104,6 +104,20 @@ def _strangers(folder: Path) -> list[PurePosixPath]:
         )
     found = [PurePosixPath(p.relative_to(folder).as_posix()) for p in folder.rglob("*") if not p.is_dir()]
     return [p for p in found if str(p) not in ours and str(p) != MANIFEST and p.parts[0] != BUILD_DIR]
+
+
+def check_limits(manifest: Mapping[str, Any], *, flash: int, ram: int, where: str) -> None:
+    """Raise DoesNotFit when a built model takes more bytes than ``--max-flash`` or ``--max-ram`` allowed.
+
+    Compilation checks what it knows; the size of the code is known only after the build.
+    """
+    options = manifest.get("options")
+    limits = options if isinstance(options, dict) else {}
+    for option, kind, used in (("max_flash", "flash", flash), ("max_ram", "RAM", ram)):
+        limit = limits.get(option)
+        if isinstance(limit, int) and used > limit:
+            flag = "--" + option.replace("_", "-")
+            raise DoesNotFit(f"the model takes {used:,} bytes of {kind}, {flag} allows {limit:,}", where=where)
 
 
 def sha256(path: Path) -> str:

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
+#if !MG_MVE
+
 #include <string.h>
 
 #include "mg_avgpool_s8.h"
@@ -58,3 +60,5 @@ arm_cmsis_nn_status arm_avgpool_s8(const cmsis_nn_context *ctx, const cmsis_nn_p
     }
     return ARM_CMSIS_NN_SUCCESS;
 }
+
+#endif

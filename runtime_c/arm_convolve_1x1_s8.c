@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
+#if !MG_DSP
+
 #include "mg_dense_row_s8.h"
 
 /* Pointwise convolution of any stride, without padding: each output position is a dense layer. */
@@ -16,7 +18,7 @@ arm_cmsis_nn_status arm_convolve_1x1_s8(const cmsis_nn_context *ctx, const cmsis
     const cmsis_nn_tile stride = conv_params->stride;
     if (conv_params->padding.w != 0 || conv_params->padding.h != 0 || stride.w < 1 || stride.h < 1 ||
         filter_dims->w != 1 || filter_dims->h != 1 || filter_dims->c != input_dims->c ||
-        input_dims->n != output_dims->n || (output_dims->w - 1) * stride.w >= input_dims->w ||
+        input_dims->n < 1 || (output_dims->w - 1) * stride.w >= input_dims->w ||
         (output_dims->h - 1) * stride.h >= input_dims->h)
     {
         return ARM_CMSIS_NN_ARG_ERROR;
@@ -33,16 +35,23 @@ arm_cmsis_nn_status arm_convolve_1x1_s8(const cmsis_nn_context *ctx, const cmsis
                                         .bias = bias_data,
                                         .multiplier = quant_params->multiplier,
                                         .shift = quant_params->shift};
+    /* Where nothing is skipped the rows of the image are one. */
+    const bool is_one_row = stride.w == 1 && stride.h == 1 && output_dims->w == input_dims->w &&
+                            output_dims->h == input_dims->h;
+    const int32_t rows = is_one_row ? 1 : output_dims->h;
+    const int32_t count = is_one_row ? output_dims->h * output_dims->w : output_dims->w;
     const int32_t input_row = input_dims->w * input_dims->c;
     for (int32_t batch = 0; batch < input_dims->n; batch++)
     {
-        for (int32_t out_y = 0; out_y < output_dims->h; out_y++)
+        for (int32_t out_y = 0; out_y < rows; out_y++)
         {
-            mg_dense_row_s8(&row, input_data + out_y * stride.h * input_row, output_dims->w,
+            mg_dense_row_s8(&row, input_data + out_y * stride.h * input_row, count,
                             stride.w * input_dims->c, output_data);
-            output_data += output_dims->w * output_dims->c;
+            output_data += count * output_dims->c;
         }
         input_data += input_dims->h * input_row;
     }
     return ARM_CMSIS_NN_SUCCESS;
 }
+
+#endif

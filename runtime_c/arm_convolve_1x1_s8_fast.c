@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
+#include "mg_scratch.h"
+
 int32_t arm_convolve_1x1_s8_fast_get_buffer_size(const cmsis_nn_dims *input_dims)
 {
     (void)input_dims;
-    return 0;
+    return MG_CONVOLVE_1X1_S8_SCRATCH(input_dims->c);
 }
 
 /* Pointwise convolution of stride 1, without padding. */

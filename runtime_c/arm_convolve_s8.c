@@ -9,14 +9,14 @@
 int32_t arm_convolve_s8_get_buffer_size(const cmsis_nn_dims *input_dims, const cmsis_nn_dims *filter_dims)
 {
     (void)input_dims;
-    return MG_CONVOLVE_S8_SCRATCH(filter_dims->h);
+    return MG_CONVOLVE_S8_SCRATCH(filter_dims->h, filter_dims->w, filter_dims->c);
 }
 
 static bool dims_are_right(const cmsis_nn_conv_params *conv, const cmsis_nn_dims *input,
                            const cmsis_nn_dims *filter, const cmsis_nn_dims *output)
 {
     if (input->c < 1 || filter->c < 1 || filter->h < 1 || filter->w < 1 || output->c < 1 ||
-        input->n != output->n || conv->stride.w < 1 || conv->stride.h < 1 || conv->dilation.w < 1 ||
+        input->n < 1 || conv->stride.w < 1 || conv->stride.h < 1 || conv->dilation.w < 1 ||
         conv->dilation.h < 1)
     {
         return false;
@@ -41,12 +41,13 @@ arm_cmsis_nn_status arm_convolve_s8(const cmsis_nn_context *ctx, const cmsis_nn_
     {
         return ARM_CMSIS_NN_NO_IMPL_ERROR;
     }
-    if (!dims_are_right(conv_params, input_dims, filter_dims, output_dims) ||
-        !mg_scratch_fits(ctx, MG_CONVOLVE_S8_SCRATCH(filter_dims->h)))
+    const int32_t scratch = MG_CONVOLVE_S8_SCRATCH(filter_dims->h, filter_dims->w, filter_dims->c);
+    if (!dims_are_right(conv_params, input_dims, filter_dims, output_dims) || !mg_scratch_fits(ctx, scratch))
     {
         return ARM_CMSIS_NN_ARG_ERROR;
     }
 
+    const int32_t pointers = MG_ROW_POINTERS_BYTES(filter_dims->h);
     const mg_conv_row_s8_params row = {.input_w = input_dims->w,
                                        .input_c = input_dims->c,
                                        .kernel_h = filter_dims->h,
@@ -63,7 +64,8 @@ arm_cmsis_nn_status arm_convolve_s8(const cmsis_nn_context *ctx, const cmsis_nn_
                                        .filter = filter_data,
                                        .bias = bias_data,
                                        .multiplier = quant_params->multiplier,
-                                       .shift = quant_params->shift};
+                                       .shift = quant_params->shift,
+                                       .scratch = scratch > pointers ? (int8_t *)ctx->buf + pointers : NULL};
     const int32_t input_row = input_dims->w * input_dims->c;
     const int32_t output_row = output_dims->w * output_dims->c;
     const int32_t dilation = conv_params->dilation.h;

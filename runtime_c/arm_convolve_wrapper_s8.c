@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
+#include "mg_scratch.h"
+#include "mg_support.h"
+
 static bool is_pointwise(const cmsis_nn_conv_params *conv, const cmsis_nn_dims *input,
                          const cmsis_nn_dims *filter)
 {
@@ -15,7 +18,7 @@ int32_t arm_convolve_wrapper_s8_get_buffer_size(const cmsis_nn_conv_params *conv
 {
     (void)output_dims;
     return is_pointwise(conv_params, input_dims, filter_dims)
-               ? 0
+               ? arm_convolve_1x1_s8_fast_get_buffer_size(input_dims)
                : arm_convolve_s8_get_buffer_size(input_dims, filter_dims);
 }
 
@@ -30,6 +33,10 @@ arm_cmsis_nn_status arm_convolve_wrapper_s8(const cmsis_nn_context *ctx,
 {
     if (is_pointwise(conv_params, input_dims, filter_dims))
     {
+        if (!mg_scratch_fits(ctx, MG_CONVOLVE_1X1_S8_SCRATCH(input_dims->c)))
+        {
+            return ARM_CMSIS_NN_ARG_ERROR;
+        }
         return arm_convolve_1x1_s8(ctx, conv_params, quant_params, input_dims, input_data, filter_dims,
                                    filter_data, bias_dims, bias_data, output_dims, output_data);
     }

@@ -10,7 +10,7 @@ static bool dims_are_right(const cmsis_nn_dw_conv_params *conv, const cmsis_nn_d
                            const cmsis_nn_dims *filter, const cmsis_nn_dims *output)
 {
     return input->c >= 1 && conv->ch_mult >= 1 && output->c == input->c * conv->ch_mult &&
-           filter->c == output->c && filter->h >= 1 && filter->w >= 1 && input->n == output->n &&
+           filter->h >= 1 && filter->w >= 1 && input->n >= 1 &&
            conv->stride.w >= 1 && conv->stride.h >= 1 && conv->dilation.w >= 1 && conv->dilation.h >= 1;
 }
 
@@ -48,8 +48,8 @@ arm_cmsis_nn_status arm_depthwise_conv_s8(const cmsis_nn_context *ctx,
     const int32_t input_row = input_dims->w * input_dims->c;
     const int32_t output_row = output_dims->w * output_dims->c;
     const int32_t dilation = dw_conv_params->dilation.h;
-    const int8_t *single_row = NULL;
-    const int8_t **rows = filter_dims->h > 1 ? (const int8_t **)ctx->buf : &single_row;
+    const int8_t *few_rows[MG_DEPTHWISE_LOCAL_ROWS];
+    const int8_t **rows = filter_dims->h > MG_DEPTHWISE_LOCAL_ROWS ? (const int8_t **)ctx->buf : few_rows;
 
     for (int32_t batch = 0; batch < input_dims->n; batch++)
     {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
+#if !MG_MVE
+
 #include "mg_add_s8.h"
 
 /* Addition of two vectors of block_size values. The output may be one of the inputs. */
@@ -24,9 +26,16 @@ arm_cmsis_nn_status arm_elementwise_add_s8(const int8_t *input_1_vect, const int
                                    .output_multiplier = out_mult,
                                    .output_shift = out_shift,
                                    .activation = {out_activation_min, out_activation_max}};
+    if (mg_add_is_usual(&quant))
+    {
+        mg_add_usual_s8(&quant, input_1_vect, input_2_vect, block_size, output);
+        return ARM_CMSIS_NN_SUCCESS;
+    }
     for (int32_t i = 0; i < block_size; i++)
     {
         output[i] = mg_add_one_s8(&quant, input_1_vect[i], input_2_vect[i]);
     }
     return ARM_CMSIS_NN_SUCCESS;
 }
+
+#endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
+#if !MG_MVE
+
 #include "mg_mul_s8.h"
 
 /* Product of two vectors of block_size values, element by element. The output may be one of the inputs. */
@@ -22,3 +24,5 @@ arm_cmsis_nn_status arm_elementwise_mul_s8(const int8_t *input_1_vect, const int
     }
     return ARM_CMSIS_NN_SUCCESS;
 }
+
+#endif

@@ -6,7 +6,8 @@
 
 /*
  * A convolution but for its rows. The filter is [output_c][kernel_h][kernel_w][kernel_c]; kernel_c less than
- * input_c makes input_c / kernel_c groups. bias may be NULL.
+ * input_c makes input_c / kernel_c groups. bias may be NULL. scratch is room for what a flavour keeps of the
+ * input, aligned for int32_t, as mg_scratch.h says.
  */
 typedef struct
 {
@@ -27,6 +28,7 @@ typedef struct
     const int32_t *bias;
     const int32_t *multiplier;
     const int32_t *shift;
+    void *scratch;
 } mg_conv_row_s8_params;
 
 #endif

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
+#if !MG_DSP && !MG_MVE
+
 #include "mg_depthwise_row_s8.h"
+#include "mg_finish_s8.h"
 #include "mg_range.h"
 #include "mg_support.h"
 
@@ -25,36 +28,48 @@ static int8_t finish(const mg_depthwise_row_s8_params *params, uint32_t sum, int
                             params->output_offset, &params->activation);
 }
 
-/* Four neighbouring channels of a convolution whose channel multiplier is 1. */
-static void four_channels(const mg_depthwise_row_s8_params *params, const int8_t *const *rows,
-                          const window *win, int32_t channel, int8_t *output)
+/* Four neighbouring channels of a convolution whose channel multiplier is 1; w: their first weight. */
+static inline void four_channels(const mg_depthwise_row_s8_params *params, const int8_t *const *rows,
+                                 const window *win, int32_t channel, const int8_t *w,
+                                 const mg_output_range *range, int8_t *output)
 {
     const int32_t channels = params->input_c;
     const int32_t offset = params->input_offset;
+    const int32_t x_step = win->x_step;
+    const int32_t start = win->x + channel;
     const int32_t count = win->kx.end - win->kx.begin;
-    uint32_t sum0 = (uint32_t)bias_of(params, channel);
-    uint32_t sum1 = (uint32_t)bias_of(params, channel + 1);
-    uint32_t sum2 = (uint32_t)bias_of(params, channel + 2);
-    uint32_t sum3 = (uint32_t)bias_of(params, channel + 3);
-
-    for (int32_t ky = win->ky.begin; ky < win->ky.end; ky++)
+    const int32_t w_row = (params->kernel_w - count) * channels;
+    const int8_t *const *end = rows + win->ky.end;
+    uint32_t sum0 = 0;
+    uint32_t sum1 = 0;
+    uint32_t sum2 = 0;
+    uint32_t sum3 = 0;
+    if (params->bias != NULL)
     {
-        const int8_t *x = rows[ky] + (win->x + channel);
-        const int8_t *w = params->filter + ((ky * params->kernel_w + win->kx.begin) * channels + channel);
-        for (int32_t i = 0; i < count; i++)
+        const int32_t *bias = params->bias + channel;
+        sum0 = (uint32_t)bias[0];
+        sum1 = (uint32_t)bias[1];
+        sum2 = (uint32_t)bias[2];
+        sum3 = (uint32_t)bias[3];
+    }
+    for (const int8_t *const *row = rows + win->ky.begin; row < end; row++)
+    {
+        const int8_t *x = *row + start;
+        for (int32_t i = count; i > 0; i--)
         {
             sum0 += (uint32_t)((x[0] + offset) * w[0]);
             sum1 += (uint32_t)((x[1] + offset) * w[1]);
             sum2 += (uint32_t)((x[2] + offset) * w[2]);
             sum3 += (uint32_t)((x[3] + offset) * w[3]);
-            x += win->x_step;
+            x += x_step;
             w += channels;
         }
+        w += w_row;
     }
-    output[0] = finish(params, sum0, channel);
-    output[1] = finish(params, sum1, channel + 1);
-    output[2] = finish(params, sum2, channel + 2);
-    output[3] = finish(params, sum3, channel + 3);
+    const int32_t *multiplier = params->multiplier + channel;
+    const int32_t *shift = params->shift + channel;
+    mg_finish_2(range, multiplier[0], shift[0], multiplier[1], shift[1], (int32_t)sum0, (int32_t)sum1, output);
+    mg_finish_2(range, multiplier[2], shift[2], multiplier[3], shift[3], (int32_t)sum2, (int32_t)sum3, output + 2);
 }
 
 static int8_t one_channel(const mg_depthwise_row_s8_params *params, const int8_t *const *rows,
@@ -84,6 +99,7 @@ static int8_t one_channel(const mg_depthwise_row_s8_params *params, const int8_t
 void mg_depthwise_row_s8(const mg_depthwise_row_s8_params *params, const int8_t *const *rows, mg_range taps,
                          int8_t *restrict output)
 {
+    const mg_output_range range = mg_output_range_of(params->output_offset, &params->activation);
     for (int32_t out_x = 0; out_x < params->output_w; out_x++)
     {
         const int32_t origin = out_x * params->stride_w - params->padding_w;
@@ -100,9 +116,11 @@ void mg_depthwise_row_s8(const mg_depthwise_row_s8_params *params, const int8_t 
 
         if (params->ch_mult == 1)
         {
+            const int32_t first_tap = taps.begin * params->kernel_w + win.kx.begin;
+            const int8_t *filter = params->filter + first_tap * params->input_c;
             for (; params->input_c - input_channel >= 4; input_channel += 4)
             {
-                four_channels(params, rows, &win, input_channel, output);
+                four_channels(params, rows, &win, input_channel, filter + input_channel, &range, output);
                 output += 4;
             }
         }
@@ -116,3 +134,5 @@ void mg_depthwise_row_s8(const mg_depthwise_row_s8_params *params, const int8_t 
         }
     }
 }
+
+#endif

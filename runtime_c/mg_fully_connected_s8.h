@@ -8,7 +8,7 @@
 static inline bool mg_fully_connected_dims_are_right(const cmsis_nn_dims *input, const cmsis_nn_dims *filter,
                                                      const cmsis_nn_dims *output)
 {
-    return input->n == output->n && filter->n >= 1 && output->c >= 1 &&
+    return input->n >= 1 && filter->n >= 1 && output->c >= 1 &&
            (int64_t)input->h * input->w * input->c == filter->n;
 }
 

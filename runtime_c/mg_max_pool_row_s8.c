@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
+#if !MG_MVE
+
 #include "mg_max_pool_row_s8.h"
 #include "mg_range.h"
 
@@ -26,3 +28,5 @@ void mg_max_pool_row_s8(const mg_max_pool_row_s8_params *params, const int8_t *i
         output += channels;
     }
 }
+
+#endif

@@ -7,7 +7,15 @@
 #ifndef MG_SUPPORT_H
 #define MG_SUPPORT_H
 
+#include "mg_isa.h"
 #include "mg_nn_types.h"
+
+/* Keeps a rarely used part out of the loops that call it. */
+#if defined(__GNUC__)
+#define MG_COLD __attribute__((cold))
+#else
+#define MG_COLD
+#endif
 
 static inline int32_t mg_min(int32_t a, int32_t b)
 {
@@ -22,6 +30,22 @@ static inline int32_t mg_max(int32_t a, int32_t b)
 static inline int32_t mg_clamp(int32_t value, int32_t low, int32_t high)
 {
     return mg_min(mg_max(value, low), high);
+}
+
+/* The nearest int8 value. */
+static inline int32_t mg_saturate_s8(int32_t value)
+{
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+    return (int32_t)__builtin_arm_ssat(value, 8);
+#else
+    return mg_clamp(value, -128, 127);
+#endif
+}
+
+/* Does the activation leave int8 values as they are? */
+static inline bool mg_is_whole_s8(const cmsis_nn_activation *activation)
+{
+    return activation->min == -128 && activation->max == 127;
 }
 
 static inline int32_t mg_wrap_add(int32_t a, int32_t b)
@@ -72,19 +96,79 @@ static inline int32_t mg_requantize(int32_t value, int32_t multiplier, int32_t s
     return mg_rounding_divide_by_pot(scaled, right);
 }
 
+/*
+ * mg_doubling_high_mul for a multiplier of 2^30 or more, given twice: (value * twice + 2^31) >> 32, where
+ * twice, as an int32_t, lacks 2^32. That is one instruction of the DSP extension and three without it.
+ */
+static inline int32_t mg_doubling_high_mul_twice(int32_t value, uint32_t twice)
+{
+#if !MG_PORTABLE && defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+    int32_t result;
+    __asm__("smmlar %0, %1, %2, %1" : "=r"(result) : "r"(value), "r"(twice));
+    return result;
+#else
+    const uint64_t start = (uint64_t)(uint32_t)value << 32 | 0x80000000u;
+    return (int32_t)(((int64_t)start + (int64_t)value * (int32_t)twice) >> 32);
+#endif
+}
+
+/*
+ * Is that a normalized multiplier with two or more bits to drop, as nearly all channels have it? Then
+ * mg_requantize_usual serves.
+ */
+static inline bool mg_is_usual_factor(int32_t multiplier, int32_t shift)
+{
+    return multiplier >= (int32_t)1 << 30 && shift <= -2;
+}
+
+/* The same of two; multipliers are never negative. */
+static inline bool mg_are_usual_factors(int32_t multiplier_0, int32_t shift_0, int32_t multiplier_1,
+                                        int32_t shift_1)
+{
+    return (multiplier_0 & multiplier_1 & ((int32_t)1 << 30)) != 0 && ((shift_0 + 1) & (shift_1 + 1)) < 0;
+}
+
+/*
+ * mg_requantize and the output's offset in one, for usual factors: rounding division is
+ * (x + half - (x < 0)) >> bits, and no step leaves the range of int32_t, because the last of the bits goes
+ * after half and the offset, offset_term, are in.
+ */
+static inline int32_t mg_requantize_usual(int32_t value, int32_t multiplier, int32_t shift, int32_t offset_term)
+{
+    const int32_t scaled = mg_doubling_high_mul_twice(value, (uint32_t)multiplier << 1);
+    return (((scaled + (scaled >> 31)) >> (-1 - shift)) + offset_term) >> 1;
+}
+
+static inline int32_t mg_offset_term(int32_t output_offset)
+{
+    return 2 * output_offset + 1;
+}
+
+/* mg_requantize and the output's offset for any factor. */
+static inline MG_COLD int32_t mg_requantize_unusual(int32_t value, int32_t multiplier, int32_t shift,
+                                                    int32_t output_offset)
+{
+    return mg_wrap_add(mg_requantize(value, multiplier, shift), output_offset);
+}
+
 /* The int8 output of an accumulator. */
 static inline int8_t mg_requantize_s8(int32_t accumulator, int32_t multiplier, int32_t shift,
                                       int32_t output_offset, const cmsis_nn_activation *activation)
 {
-    const int32_t value = mg_wrap_add(mg_requantize(accumulator, multiplier, shift), output_offset);
+    const int32_t value =
+        mg_is_usual_factor(multiplier, shift)
+            ? mg_requantize_usual(accumulator, multiplier, shift, mg_offset_term(output_offset))
+            : mg_requantize_unusual(accumulator, multiplier, shift, output_offset);
     return (int8_t)mg_clamp(value, activation->min, activation->max);
 }
 
-/* Is there a buffer of that many bytes, aligned for pointers and int32_t? None is needed for 0 bytes. */
+/*
+ * Is there a buffer for that many bytes, aligned for pointers and int32_t? None is needed for 0 bytes. Its size is
+ * not looked at: CMSIS-NN never does, and callers leave the field unset.
+ */
 static inline bool mg_scratch_fits(const cmsis_nn_context *ctx, int32_t bytes)
 {
-    return bytes == 0 || (ctx != NULL && ctx->buf != NULL && ctx->size >= bytes &&
-                          (uintptr_t)ctx->buf % sizeof(void *) == 0u);
+    return bytes == 0 || (ctx != NULL && ctx->buf != NULL && (uintptr_t)ctx->buf % sizeof(void *) == 0u);
 }
 
 /* Dimensions and strides of the general kernels: always this many, outermost first, unused ones of size 1. */

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from microgen import resources
 from microgen.boards import Board
-from microgen.codegen import kernels
+from microgen.codegen import cmsis_nn, cmsis_nn_header, kernels
+from microgen.codegen.cmsis_nn import Tree
+from microgen.codegen.cmsis_nn_calls import Linked
 from microgen.codegen.environment import Render, make_renderer
 from microgen.codegen.lower import build_view
 from microgen.codegen.manifest import manifest
@@ -33,6 +36,9 @@ def generate(plan: Plan, board: Board, options: CodegenOptions) -> dict[str, byt
     render = make_renderer()
     view = build_view(plan, options.name, runtime_c)
     runtime = _runtime_files(view, runtime_c, plan.target.isa)
+    library = plan.target.library
+    tree = library.tree if isinstance(library, Linked) else None
+    linked = tree.files(view.library_functions) if tree is not None else {}
     emulator = resources.templates_dir() / "emulator"
     applications = sorted(path.name for path in emulator.iterdir() if path.is_file())
     project = ProjectModel(
@@ -47,15 +53,17 @@ def generate(plan: Plan, board: Board, options: CodegenOptions) -> dict[str, byt
             _group("model", "", [f"{options.name}.c", f"{options.name}_weights.c", f"{options.name}.h"]),
             _group("runtime", "runtime/", runtime),
             _group("emulator", "emulator/", [name.removesuffix(".j2") for name in applications]),
+            _group("cmsis_nn", "", list(linked)),
         ),
-        includes=(".", "runtime", "emulator"),
+        includes=(".", "runtime", *_header_folders(linked), "emulator"),
         defines=(),
         optimize=options.optimize,
         stack_bytes=options.stack_bytes,
         input_bytes=sum(port.nbytes for port in view.inputs),
     )
-    variables = {
+    variables: dict[str, object] = {
         "model": view,
+        "library": tree,
         "project": project,
         "table_alignment": TABLE_ALIGNMENT,
         "board": board,
@@ -69,7 +77,8 @@ def generate(plan: Plan, board: Board, options: CodegenOptions) -> dict[str, byt
         f"{options.name}_weights.c": render("model/weights.c.j2", variables),
         "README.md": render("project/README.md.j2", variables),
         "runtime/LICENSE": (resources.templates_dir() / "project" / "LICENSE-2.0.txt").read_bytes(),
-        **_copied_runtime(view, runtime, runtime_c, plan.target.isa),
+        **_copied_runtime(view, runtime, runtime_c, plan.target.isa, tree),
+        **linked,
         **_application(applications, emulator, render, variables),
     }
     for writer in writers:
@@ -89,15 +98,24 @@ def _runtime_files(view: ModelView, runtime_c: Path, isa: Isa) -> list[str]:
     return sorted(needed)
 
 
-def _copied_runtime(view: ModelView, names: list[str], runtime_c: Path, isa: Isa) -> dict[str, bytes]:
+def _copied_runtime(
+    view: ModelView, names: list[str], runtime_c: Path, isa: Isa, tree: Tree | None
+) -> dict[str, bytes]:
     banner = "/* SPDX-License-Identifier: Apache-2.0 */\n/* Generated: the kernels of this project. */"
-    header = kernels.nn_header(runtime_c, view.functions, banner, isa)
+    adapted = cmsis_nn_header.adapter_text(tree) if tree is not None else None
+    generated = {kernels.GENERATED_HEADER: kernels.nn_header(runtime_c, view.functions, banner, isa, adapted)}
+    if tree is not None:
+        generated[kernels.TYPES_HEADER] = cmsis_nn_header.types_header(tree, runtime_c)
     return {
-        f"runtime/{name}": header.encode("utf-8")
-        if name == kernels.GENERATED_HEADER
-        else (runtime_c / name).read_bytes()
+        f"runtime/{name}": generated[name].encode("utf-8") if name in generated else (runtime_c / name).read_bytes()
         for name in names
     }
+
+
+def _header_folders(linked: Iterable[str]) -> tuple[str, ...]:
+    """The folders of a copied CMSIS-NN that belong on the include path."""
+    folders = (f"{cmsis_nn.FOLDER}/Include", f"{cmsis_nn.FOLDER}/core")
+    return tuple(folder for folder in folders if any(path.startswith(f"{folder}/") for path in linked))
 
 
 def _application(names: list[str], folder: Path, render: Render, variables: dict[str, object]) -> dict[str, bytes]:

@@ -142,12 +142,16 @@ def needed_files(runtime_c: Path, names: Iterable[str], isa: Isa = Isa.PORTABLE)
     return tuple(sorted(files))
 
 
-def nn_header(runtime_c: Path, names: Iterable[str], banner: str = "", isa: Isa = Isa.PORTABLE) -> str:
+def nn_header(
+    runtime_c: Path, names: Iterable[str], banner: str = "", isa: Isa = Isa.PORTABLE, genuine: str | None = None
+) -> str:
     """The text of ``microgen_nn.h`` for a project that calls ``names``: the headers that its prototypes
     need, the instruction set, the prefix of the link names, one prototype for each function of the files that it
     needs.
 
-    ``banner`` is a finished C comment that is put first. Raises KeyError for a function that does not exist.
+    ``banner`` is a finished C comment that is put first. ``genuine`` is what a source file that defines
+    MICROGEN_CMSIS_NN sees of a linked CMSIS-NN; to it, ours have their link names alone. Raises KeyError for a
+    function that does not exist.
     """
     library = _library(runtime_c)
     files = set(needed_files(runtime_c, names, isa))
@@ -163,11 +167,20 @@ def nn_header(runtime_c: Path, names: Iterable[str], banner: str = "", isa: Isa 
     lines += [f'#include "{TYPES_HEADER}"']
     lines += [f'#include "{header}"' for header in sorted(headers)]
     renamed = [function.name for function in declared if function.name.startswith(PUBLIC_API)]
+    link_names = [f"#define {name} {PREFIX}{name}" for name in renamed]
     if renamed:
-        lines += ["", "/* Link names of our own: a firmware may hold CMSIS-NN as well. */"]
-        lines += [f"#define {name} {PREFIX}{name}" for name in renamed]
+        link_names.insert(0, "/* Link names of our own: a firmware may hold CMSIS-NN as well. */")
+    if genuine is not None:
+        other = ["#else", *link_names] if link_names else []
+        link_names = ["#ifdef MICROGEN_CMSIS_NN", genuine, *other, "#endif"]
+    if link_names:
+        lines += ["", *link_names]
     lines.append("")
-    lines += [_wrapped(function.prototype + ";") for function in declared]
+    for function in declared:
+        prototype = function.prototype + ";"
+        if genuine is not None and function.name in renamed:
+            prototype = prototype.replace(f"{function.name}(", f"{PREFIX}{function.name}(", 1)
+        lines.append(_wrapped(prototype))
     lines += ["", "#endif", ""]
     return "\n".join(lines)
 
@@ -319,7 +332,8 @@ def _wrapped(prototype: str) -> str:
     too far right.
     """
     opening = prototype.index("(") + 1
-    indent = opening if opening <= _LINE_LENGTH // 2 else 4
+    widest = max(map(len, prototype[opening:].split(", "))) + 1
+    indent = opening if opening <= _LINE_LENGTH // 2 and opening + widest < _LINE_LENGTH else 4
     lines = [prototype[:opening]] if indent == 4 else []
     current = " " * indent if indent == 4 else prototype[:opening]
     for piece in prototype[opening:].split(", "):

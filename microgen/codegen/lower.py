@@ -40,6 +40,8 @@ class _Builder:
         outputs = tuple(self.port(index, value) for index, value in enumerate(graph.outputs))
         tables = self.tables.tables
         calls = [call for layer in layers for call in layer.calls]
+        bound = [call for step in self.plan.steps for call in step.calls]
+        asked = {call.size_query.function for call in bound if call.size_query is not None}
         return ModelView(
             prefix=self.name,
             macro=self.name.upper(),
@@ -50,7 +52,8 @@ class _Builder:
             places=self.places(graph),
             tables=tables,
             parameters=self.parameters.parameters,
-            functions=tuple(sorted({call.function for call in calls})),
+            functions=tuple(sorted({call.function for call in bound if not call.from_library})),
+            library_functions=tuple(sorted({call.function for call in bound if call.from_library} | asked)),
             arena_bytes=max(self.plan.arena_bytes, 1),  # C has no empty arrays
             alignment=self.plan.alignment,
             uses_context=any(call.context for call in calls),
@@ -61,7 +64,7 @@ class _Builder:
     def layer(self, index: int, step: Step) -> LayerView:
         node = step.node
         assert isinstance(node.op, Op)
-        names = dict.fromkeys(call.function for call in step.calls)
+        names = dict.fromkeys(self.link_name(call) for call in step.calls)
         return LayerView(
             index=index,
             name=node.name,
@@ -77,19 +80,39 @@ class _Builder:
     def call(self, step: int, node: Node, call: Call) -> CallView:
         function = self.functions[call.function]
         assert len(function.parameters) == len(call.args), f"{call.function}: {len(call.args)} arguments given"
-        scratch = f"AT({_scratch_symbol(step)})" if call.scratch else "NULL"
+        scratch, size = f"AT({_scratch_symbol(step)})" if call.scratch else "NULL", call.scratch
+        if call.context_data is not None:
+            data = call.context_data
+            table = self.tables.add(f"layer{step}_{data.label}", f"{data.label} of {node.name}", data.data)
+            scratch, size = pointer(table, "void *"), table.nbytes
         args = tuple(
             self.argument(step, node, arg, parameter, scratch)
             for arg, parameter in zip(call.args, function.parameters, strict=True)
         )
+        query = ""
+        if call.size_query is not None:
+            asks = self.functions[call.size_query.function]
+            asked = [
+                self.argument(step, node, arg, parameter, scratch)
+                for arg, parameter in zip(call.size_query.args, asks.parameters, strict=True)
+            ]
+            query = f"{asks.name}({', '.join(asked)})"
         return CallView(
-            function=call.function,
+            function=self.link_name(call),
             args=args,
             checked=function.returns == CHECKED_TYPE,
             context=any(isinstance(arg, Context) for arg in call.args),
             scratch=scratch,
-            scratch_bytes=call.scratch,
+            scratch_bytes=size,
             guard=call.scratch_guard,
+            query=query,
+        )
+
+    def link_name(self, call: Call) -> str:
+        """What the network calls: with a CMSIS-NN linked, its functions have their own names and ours the prefix."""
+        ours = self.plan.target.library is not None and not call.from_library
+        return (
+            kernels.PREFIX + call.function if ours and call.function.startswith(kernels.PUBLIC_API) else call.function
         )
 
     def argument(self, step: int, node: Node, arg: Arg, parameter: Parameter, scratch: str) -> str:

@@ -18,7 +18,8 @@ class CallView:
 
     ``context`` tells whether the call takes the ``cmsis_nn_context``, which then covers ``scratch_bytes`` at
     ``scratch`` ("NULL" without any); ``checked`` whether it returns a status; ``guard`` is what the kernel
-    needs, as a C constant expression, "" where it does not say.
+    needs, as a C constant expression, "" where it does not say; ``query`` is the call, as C, that asks a linked
+    CMSIS-NN for it, "" without one.
     """
 
     function: str
@@ -28,6 +29,7 @@ class CallView:
     scratch: str
     scratch_bytes: int
     guard: str
+    query: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,10 @@ class PlaceView:
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """Everything the C templates need to know of a plan."""
+    """Everything the C templates need to know of a plan.
+
+    ``functions`` are those of our kernels that are called, ``library_functions`` those of a linked CMSIS-NN.
+    """
 
     prefix: str
     macro: str
@@ -101,11 +106,18 @@ class ModelView:
     tables: tuple[Table, ...]
     parameters: tuple[Parameters, ...]
     functions: tuple[str, ...]
+    library_functions: tuple[str, ...]
     arena_bytes: int
     alignment: int
     uses_context: bool
     uses_arena: bool
     has_guards: bool
+
+    @property
+    def queries(self) -> list[CallView]:
+        """The calls whose scratch a linked CMSIS-NN is asked for; equal questions once."""
+        found = {(call.query, call.scratch_bytes): call for layer in self.layers for call in layer.calls if call.query}
+        return list(found.values())
 
     @property
     def macs(self) -> int:

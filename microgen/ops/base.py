@@ -110,7 +110,7 @@ class Op(Operator):
         for rule, method in self.constraints():
             found = method(self, node)
             if found is not None:
-                yield f"{rule}: {found}"
+                yield f"{rule}, but {found}"
 
     # Meaning ------------------------------------------------------------------------------------------
 

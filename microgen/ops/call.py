@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
-from microgen.mindir import Array
+from microgen.mindir import Array, Node
 
 
 class Isa(enum.Enum):
@@ -22,9 +22,28 @@ class Isa(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a lowering may depend on: the instruction set, and no board."""
+    """What a lowering may depend on: the instruction set, and no board.
+
+    ``library`` is what serves CMSIS-NN's functions in place of our own kernels; lowerings do not look at it.
+    """
 
     isa: Isa = Isa.PORTABLE
+    library: Library | None = None
+
+    def bind(self, node: Node, calls: tuple[Call, ...]) -> tuple[Call, ...]:
+        """The calls that a lowering made, bound to the library where it serves them."""
+        if self.library is None:
+            return calls
+        return tuple(self.library.bind(node, call, self.isa) for call in calls)
+
+
+class Library(Protocol):
+    """A CMSIS-NN that may be linked in place of our kernels."""
+
+    def bind(self, node: Node, call: Call, isa: Isa) -> Call:
+        """``call``, one of those that compute ``node``, with the library's scratch and ``from_library`` set;
+        unchanged where our kernel must serve it.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +115,29 @@ Arg: TypeAlias = "Input | Output | Const | Int | Float | Null | Context | Scratc
 
 
 @dataclass(frozen=True, slots=True)
+class SizeQuery:
+    """A call of a library's function that returns how many bytes of scratch another one needs."""
+
+    function: str
+    args: tuple[Arg, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One C call. ``scratch`` is in bytes; ``scratch_guard`` is a C constant expression of what the kernel
     needs, checked by the generated code against ``scratch`` with ``_Static_assert``.
+
+    ``from_library`` tells that a linked CMSIS-NN has the function; ``size_query`` asks it at run time for the
+    scratch that it needs. ``context_data`` is a table that the ``cmsis_nn_context`` covers instead of scratch.
     """
 
     function: str
     args: tuple[Arg, ...]
     scratch: int = 0
     scratch_guard: str = ""
+    from_library: bool = False
+    size_query: SizeQuery | None = None
+    context_data: Const | None = None
 
 
 def ints(**fields: int) -> tuple[tuple[str, FieldValue], ...]:

@@ -8,29 +8,35 @@ from microgen.ops.attributes import Activation
 from microgen.ops.tflite_form import ACTIVATION, TFLiteSource
 
 
+def short(value: Value) -> str:
+    """A value's name for a message, quoted; converters join the names of all that they fused."""
+    name = value.name
+    return repr(name if len(name) <= 40 else name[:39] + "…")
+
+
 def quantized_int8(node: Node, per_tensor: tuple[Value, ...], others: tuple[Value, ...] = ()) -> str | None:
     """What is wrong with tensors that must be quantized int8, ``per_tensor`` ones with a single scale."""
     for value in (*per_tensor, *others):
         if value.type.dtype is not DType.INT8:
             advice = ", quantize the model to int8" if value.type.dtype.is_float else ""
-            return f"{value.name!r} is {value.type.dtype}{advice}"
+            return f"{short(value)} is {value.type.dtype}{advice}"
         if value.type.quant is None:
-            return f"{value.name!r} has no quantization parameters"
+            return f"{short(value)} has no quantization parameters"
     for value in per_tensor:
         if value.type.quant is not None and not value.type.quant.is_per_tensor:
-            return f"{value.name!r} has {len(value.type.quant.scales)} scales"
+            return f"{short(value)} has {len(value.type.quant.scales)} scales"
     return None
 
 
 def not_constant(*values: Value | None) -> str | None:
     """The first of ``values`` that is computed at run time."""
     found = next((v for v in values if v is not None and not v.is_const), None)
-    return None if found is None else f"{found.name!r} is computed at run time"
+    return None if found is None else f"{short(found)} is computed at run time"
 
 
 def wrong_bias(bias: Value | None) -> str | None:
     """What is wrong with a bias that must be int32."""
-    return None if bias is None or bias.type.dtype is DType.INT32 else f"{bias.name!r} is {bias.type.dtype}"
+    return None if bias is None or bias.type.dtype is DType.INT32 else f"{short(bias)} is {bias.type.dtype}"
 
 
 def fused_activation(source: TFLiteSource) -> Activation:

@@ -13,8 +13,8 @@ from microgen.mindir import Array, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.attributes import Activation, same_or_valid
 from microgen.ops.base import Sample
-from microgen.ops.call import Call, Context, Input, Output, Target, nhwc
-from microgen.ops.convolution import Convolution, bias_argument, bias_dims, per_channel_quant, row_pointers
+from microgen.ops.call import Call, Context, Input, Isa, Output, Target, nhwc
+from microgen.ops.convolution import Convolution, bias_argument, bias_dims, patches, per_channel_quant, row_pointers
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,14 @@ class Conv2D(Convolution):
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         image, filter_, output = node.input(0), node.input(1), node.output
-        scratch, guard = row_pointers("MG_CONVOLVE_S8_SCRATCH", filter_.shape[1])
+        height, width, depth = filter_.shape[1:]
+        is_pointwise = height == width == 1 and (self.padding.top, self.padding.left, depth) == (0, 0, image.shape[3])
+        scratch = row_pointers(height)
+        if target.isa is Isa.DSP:
+            scratch += patches(height * width * depth, depth)
+        elif not is_pointwise:
+            scratch += 4 * height * width * depth + (288 if target.isa is Isa.MVE else 0)
+        guard = f"MG_CONVOLVE_S8_SCRATCH({height}, {width}, {depth})" if scratch else ""
         args = (
             Context(),
             self.params(node, "cmsis_nn_conv_params"),
@@ -140,6 +147,10 @@ class Conv2D(Convolution):
         yield make("factor_above_1", (4, 4, 3), (3, 3, 3), filter_scale=0.7, scale=0.001)
         yield make("factor_far_above_1", (4, 4, 3), (3, 3, 3), filter_scale=3000.0, scale=0.0001)
         yield make("vanishing", (4, 4, 3), (3, 3, 3), filter_scale=1e-9)
-        for depth in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17):
-            yield make(f"depth_{depth}", (3, 4, depth), (depth + 1, 2, 3))
-            yield make(f"pointwise_{depth}", (2, 3, depth), (18 - depth, 1, 1))
+        for depth in range(1, 18):
+            yield make(f"depth_{depth}", (3, 4 + depth % 2, depth), (depth + 1, 2, 3))
+            yield make(f"pointwise_{depth}", (3, 3, depth), (18 - depth, 1, 1))
+        yield make("long_rows", (2, 31, 3), (5, 3, 3), activation=Activation.RELU)
+        yield make("pointwise_groups", (3, 3, 8), (6, 1, 1), groups=2)
+        yield make("pointwise_padded", (3, 4, 6), (5, 1, 1), padding="SAME", stride=(3, 3))
+        yield make("deep", (2, 3, 70), (3, 3, 3), activation=Activation.RELU)

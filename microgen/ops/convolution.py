@@ -197,11 +197,18 @@ def per_channel_quant(node: Node) -> Struct:
     )
 
 
-def row_pointers(macro: str, kernel_height: int) -> tuple[int, str]:
-    """(bytes, C guard) of the scratch of a kernel that keeps a pointer to each row under its window; a window of
-    one row needs none. ``macro`` of runtime_c/mg_scratch.h states the same.
+def row_pointers(kernel_height: int) -> int:
+    """Bytes of a pointer to each row under a window; a window of one row needs none. This and ``patches`` state
+    what the macros of runtime_c/mg_scratch.h state.
     """
-    return (8 * kernel_height, f"{macro}({kernel_height})") if kernel_height > 1 else (0, "")
+    return 8 * kernel_height if kernel_height > 1 else 0
+
+
+def patches(elements: int, depth: int) -> int:
+    """Bytes that the DSP flavour keeps of the input: what two positions read, ``elements`` each, in int16, filled
+    up to fours, and the bytes of one where pieces of ``depth`` are no fours.
+    """
+    return -(-elements // 4) * (20 if depth % 4 else 16)
 
 
 def bias_argument(node: Node, index: int = 2) -> Arg:

@@ -17,6 +17,9 @@ from microgen.ops.call import Call, Context, Input, Output, Target, nhwc
 from microgen.ops.convolution import Convolution, bias_argument, bias_dims, per_channel_quant, row_pointers
 from microgen.ops.tflite_form import Option
 
+# Pointers to so many rows fit on the kernel's stack: MG_DEPTHWISE_LOCAL_ROWS of runtime_c/mg_scratch.h.
+_LOCAL_ROWS = 16
+
 
 @dataclass(frozen=True)
 class DepthwiseConv2D(Convolution):
@@ -70,7 +73,8 @@ class DepthwiseConv2D(Convolution):
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         image, filter_, output = node.input(0), node.input(1), node.output
-        scratch, guard = row_pointers("MG_DEPTHWISE_CONV_S8_SCRATCH", filter_.shape[1])
+        scratch = row_pointers(filter_.shape[1]) if filter_.shape[1] > _LOCAL_ROWS else 0
+        guard = f"MG_DEPTHWISE_CONV_S8_SCRATCH({filter_.shape[1]})" if scratch else ""
         args = (
             Context(),
             self.params(node, "cmsis_nn_dw_conv_params", ch_mult=self.multiplier(node)),
@@ -119,6 +123,7 @@ class DepthwiseConv2D(Convolution):
             output = QuantParams.per_tensor(scale, zero_points[1])
             return sampling.single(cls(stride, dilation, pads, activation), id, operands, output)
 
+        yield make("tall_kernel", (5, 2, 3), (_LOCAL_ROWS + 1, 2))
         yield make("3x3", (5, 6, 3), (3, 3))
         yield make("3x3_stride2_odd", (7, 6, 5), (3, 3), stride=(2, 2))
         yield make("3x3_stride2_even", (8, 9, 4), (3, 3), stride=(2, 2), activation=Activation.RELU)
@@ -151,7 +156,7 @@ class DepthwiseConv2D(Convolution):
         yield make("factor_above_1", (4, 4, 3), (3, 3), filter_scale=0.7, scale=0.001)
         yield make("factor_far_above_1", (4, 4, 3), (3, 3), filter_scale=3000.0, scale=0.0001)
         yield make("vanishing", (4, 4, 3), (3, 3), filter_scale=1e-9)
-        for depth in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17):
+        for depth in (*range(1, 18), 24, 25, 33):
             yield make(f"channels_{depth}", (3, 4, depth), (3, 3))
         for multiplier in (2, 3, 5):
             for depth in (1, 2, 3, 4, 5):

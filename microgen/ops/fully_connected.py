@@ -255,5 +255,10 @@ class FullyConnected(Op):
         telling = (191931363, 267093292, 248302812, 245618453, 202668781, 264408941, 256355873, 140928623)
         scale = float(np.float32(0.0037)) * float(np.float32(0.0041)) * 2**28 / 100
         yield make("product_of_scales", (1, 21), 8, input_scale=0.0037, weight_scale=0.0041, scale=scale, bias=telling)
-        for depth in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33):
+        yield make("many_rows", (9, 13), 7)
+        yield make("many_rows_per_channel", (8, 5), 6, axis=0, activation=Activation.RELU6)
+        yield make("many_rows_weight_zero_point", (8, 5), 6, zero_points=(3, 11, -5))
+        for depth in (*range(1, 18), 31, 33):
             yield make(f"depth_{depth}", (1, depth), 1 + depth % 6)
+        for units in (7, 8, 9, 16, 17):
+            yield make(f"units_{units}", (2, 19), units)

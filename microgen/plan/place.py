@@ -62,7 +62,7 @@ def make_plan(graph: Graph, target: Target) -> Plan:
 
 def _lower(node: Node, target: Target) -> tuple[Call, ...]:
     op = op_of(node)
-    return () if op.is_view else op.lower(node, target)
+    return () if op.is_view else target.bind(node, op.lower(node, target))
 
 
 def lower_bound(items: Sequence[Storage]) -> int:

@@ -1,7 +1,7 @@
 /* TCG plugin for QEMU: logs the number of instructions executed so far each time the program is about to execute
  * one of a list of addresses (markers).
  *
- * Arguments: out=FILE, and at=HEX for each marker. FILE receives pairs of 64-bit words of the host: marker,
+ * Arguments: out=FILE, and for the markers at=HEX (one address) or at=HEX-HEX (first to last). FILE receives pairs of 64-bit words of the host: marker,
  * instructions. Exact for one core: a block of code counts when it is entered, and a marker in the middle of it
  * takes off what of the block is still to come. (A fault in mid-block would count the rest of its block.)
  *
@@ -90,8 +90,14 @@ struct marker {
     uint64_t to_come; /* instructions of the block from the marker on */
 };
 
-static uint64_t *addresses;
-static size_t address_count;
+/* Addresses from first to last. */
+struct range {
+    uint64_t first;
+    uint64_t last;
+};
+
+static struct range *ranges;
+static size_t range_count;
 static FILE *log_file;
 
 static void on_marker(unsigned int cpu, void *data)
@@ -109,8 +115,8 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     for (size_t i = 0; i < instructions; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         const uint64_t address = qemu_plugin_insn_vaddr(insn);
-        for (size_t k = 0; k < address_count; k++) {
-            if (addresses[k] == address) {
+        for (size_t k = 0; k < range_count; k++) {
+            if (ranges[k].first <= address && address <= ranges[k].last) {
                 struct marker *marker = malloc(sizeof *marker);
                 if (marker == NULL) {
                     abort();
@@ -134,15 +140,18 @@ static void on_exit_of_emulator(qemu_plugin_id_t id, void *data)
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
     (void)info;
-    addresses = calloc((size_t)argc + 1, sizeof *addresses);
-    if (addresses == NULL) {
+    ranges = calloc((size_t)argc + 1, sizeof *ranges);
+    if (ranges == NULL) {
         return 1;
     }
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "out=", 4) == 0) {
             log_file = fopen(argv[i] + 4, "wb");
         } else if (strncmp(argv[i], "at=", 3) == 0) {
-            addresses[address_count++] = strtoull(argv[i] + 3, NULL, 16);
+            char *end;
+            struct range *range = &ranges[range_count++];
+            range->first = strtoull(argv[i] + 3, &end, 16);
+            range->last = *end == '-' ? strtoull(end + 1, NULL, 16) : range->first;
         } else {
             fprintf(stderr, "count_plugin: unknown argument %s\n", argv[i]);
             return 1;

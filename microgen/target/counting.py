@@ -1,4 +1,8 @@
-"""Exact instruction counts of emulated firmware, through a QEMU plugin that is compiled on first use."""
+"""Exact instruction counts of emulated firmware: in all and per call.
+
+QEMU counts through a plugin of ours that is compiled on first use; where that cannot be, QEMU's own instruction
+counter is read at breakpoints (``icount``). Either way the firmware is the one that ships.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +21,17 @@ from functools import cache
 from pathlib import Path
 
 from microgen.boards import Board
-from microgen.errors import BuildError, DeviceFault, InputError, ToolMissing
+from microgen.errors import BuildError, DeviceFault, InputError, ToolMissing, UsageError
+from microgen.target import icount
 from microgen.target.elf import Call, Elf
 from microgen.target.emulator import QEMU, RunResult, run_elf
 from microgen.target.toolchain import INSTALL_HINTS, find_tool, tool_version
 
-METHOD = "QEMU TCG plugin (exact)"
-"""How instructions are counted, for reports."""
+METHODS = {"plugin": "QEMU TCG plugin (exact)", "icount": icount.METHOD}
+"""Ways to count instructions, in order of preference, with their names for reports."""
+
+METHOD_VARIABLE = "MICROGEN_COUNTING"
+"""Environment variable that names the way to count; without it the first that works is taken."""
 
 _SOURCE = Path(__file__).with_name("count_plugin.c")
 _EVENT = struct.Struct("=QQ")
@@ -102,6 +110,37 @@ def _compile(source: bytes, api: int, library: Path) -> None:
         built.replace(library)  # atomic: several processes may build it at once
 
 
+def counting_method() -> str:
+    """The way in which instructions are counted here: a key of ``METHODS``.
+
+    Raises ``ToolMissing`` without QEMU, ``UsageError`` if the environment asks for a way that there is not.
+    """
+    find_tool(QEMU)
+    if asked := os.environ.get(METHOD_VARIABLE):
+        if asked not in METHODS:
+            hint = f"Use one of {', '.join(METHODS)}"
+            raise UsageError(f"unknown way to count {asked!r}", where=METHOD_VARIABLE, hint=hint)
+        return asked
+    try:
+        plugin = plugin_path()
+    except (ToolMissing, BuildError):
+        return "icount"
+    return "plugin" if _loads(find_tool(QEMU), plugin) else "icount"
+
+
+@cache
+def _loads(qemu: Path, plugin: Path) -> bool:
+    """Whether this QEMU, built with or without plugins, can load ``plugin``."""
+    with tempfile.TemporaryDirectory(prefix="microgen-") as folder:
+        log = Path(folder) / "events"
+        option = ",".join(text.replace(",", ",,") for text in (str(plugin), f"out={log}"))
+        machine = ["-machine", "none", "-display", "none", "-nodefaults", "-monitor", "stdio"]
+        done = subprocess.run(
+            [qemu, *machine, "-plugin", option], input=b"quit\n", capture_output=True, timeout=60, check=False
+        )
+        return done.returncode == 0 and log.is_file()
+
+
 def trace(
     board: Board,
     elf: Path,
@@ -110,23 +149,38 @@ def trace(
     files: Path,
     timeout: float = 600.0,
     args: Sequence[str] = (),
+    method: str = "",
 ) -> tuple[RunResult, list[Event]]:
     """Runs firmware and returns an event for each execution of a marker (the address of an instruction).
 
     Two markers that follow one another give the exact number of instructions executed from the first, included,
-    to the second, excluded. Raises what ``run_elf`` and ``plugin_path`` raise.
+    to the second, excluded. ``method`` is a key of ``METHODS``, by default ``counting_method()``. Raises what
+    ``run_elf`` and ``counting_method`` raise.
     """
-    find_tool(QEMU)
+    if (method or counting_method()) == "icount":
+        result, stops = icount.trace_icount(board, elf, markers, files=files, timeout=timeout, args=args)
+        return result, [Event(address, instructions) for address, instructions in stops]
     plugin = plugin_path()
     with tempfile.TemporaryDirectory(prefix="microgen-") as folder:
         log = Path(folder) / "events"
-        settings = [str(plugin), f"out={log}", *(f"at={address & ~1:x}" for address in markers)]
+        settings = [str(plugin), f"out={log}", *(f"at={first:x}-{last:x}" for first, last in _ranges(markers))]
         option = ",".join(text.replace(",", ",,") for text in settings)
         result = run_elf(board, elf, files=files, timeout=timeout, args=args, plugin=option)
         if not log.is_file():
             raise ToolMissing(f"this {QEMU} does not load plugins", hint=INSTALL_HINTS[QEMU])
         content = log.read_bytes()
     return result, [Event(*pair) for pair in _EVENT.iter_unpack(content[: len(content) // 16 * 16])]
+
+
+def _ranges(markers: Sequence[int]) -> list[tuple[int, int]]:
+    """Sorted (first, last) of runs of halfwords: a function's body is one, not a thousand options."""
+    ranges: list[tuple[int, int]] = []
+    for address in sorted({marker & ~1 for marker in markers}):
+        if ranges and address == ranges[-1][1] + 2:
+            ranges[-1] = (ranges[-1][0], address)
+        else:
+            ranges.append((address, address))
+    return ranges
 
 
 def split_calls(events: Sequence[Event], entry: int, returns: frozenset[int]) -> list[list[Event]]:
@@ -162,13 +216,15 @@ def count_invocations(
     *,
     timeout: float = 600.0,
     args: Sequence[str] = (),
+    method: str = "",
 ) -> list[int]:
     """Instructions executed from entry to return of ``function``, for each call of it, in order.
 
     The function must be called directly, not through a pointer; what it calls is counted with it. Raises
     ``InputError`` if the firmware has no such function, ``DeviceFault`` if it never returned from one.
     """
-    return [sum(layers) for layers in count_calls_in(board, elf, files, function, timeout=timeout, args=args)[1]]
+    _, invocations = count_calls_in(board, elf, files, function, timeout=timeout, args=args, method=method)
+    return [sum(figures) for figures in invocations]
 
 
 def count_calls_in(
@@ -179,6 +235,7 @@ def count_calls_in(
     *,
     timeout: float = 600.0,
     args: Sequence[str] = (),
+    method: str = "",
 ) -> tuple[list[Call], list[list[int]]]:
     """Instructions of each call of ``function``, split at the direct calls in its body.
 
@@ -192,7 +249,7 @@ def count_calls_in(
     inner = list(image.calls_in(function))
     index = {call.address: number for number, call in enumerate(inner, start=1)}
     markers = sorted({entry, *returns, *index})
-    _, events = trace(board, elf, markers, files=files, timeout=timeout, args=args)
+    _, events = trace(board, elf, markers, files=files, timeout=timeout, args=args, method=method)
     invocations: list[list[int]] = []
     for call in split_calls(events, entry, returns):
         figures = [0] * (len(inner) + 1)

@@ -45,11 +45,14 @@ def run_elf(
     timeout: float = 60.0,
     args: Sequence[str] = (),
     plugin: str = "",
+    options: Sequence[str] = (),
+    inherited: Sequence[int] = (),
 ) -> RunResult:
     """Runs firmware to its end; its files of the host are those in ``files``, the folder QEMU runs in.
 
     Semihosting lets firmware read and write there, so that ``files`` must be a folder made for this run.
-    ``args`` become the firmware's command line; ``plugin`` is a value for QEMU's ``-plugin``. Raises
+    ``args`` become the firmware's command line; ``plugin`` is a value for QEMU's ``-plugin``; ``options`` are more
+    options of QEMU, which inherits the file descriptors ``inherited``. Raises
     ``DeviceFault`` for a fault, a lock-up or when ``timeout`` (seconds) is over, with the function in which it
     happened; ``InputError`` for a file that is no Arm firmware; ``ToolMissing`` where QEMU or its model of the
     board is not there; ``UsageError`` for a board without an emulator or an unfit folder.
@@ -68,6 +71,7 @@ def run_elf(
     command += ["-semihosting-config", ",".join(semihosting), "-kernel", str(elf.resolve())]
     if plugin:
         command += ["-plugin", plugin]
+    command += options
     with contextlib.ExitStack() as stack:
         console = stack.enter_context(tempfile.TemporaryFile())
         monitor = _Monitor(stack)
@@ -78,7 +82,7 @@ def run_elf(
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,
-            pass_fds=monitor.inherited,
+            pass_fds=(*monitor.inherited, *inherited),
         )
         try:
             monitor.close_inherited()

@@ -14,27 +14,34 @@ from microgen.mindir import Node
 from microgen.ops.base import Sample, op_of
 from microgen.ops.call import Call, Const, Int, Null, Struct, Target
 from microgen.ops.conv2d import Conv2D
-from microgen.ops.convolution import Convolution
+from microgen.ops.convolution import Convolution, row_pointers
 from microgen.ops.depthwise_conv2d import DepthwiseConv2D
 from microgen.ops.fully_connected import FullyConnected
+from tests.op import test_api_functions
 from tests.support.stream import Program
 from tests.support.stream_abi import HOST as HOST_ABI
 from tests.support.stream_abi import pack_scalar
 from tests.support.stream_cases import Buffer, Invocation
 from tests.support.stream_inputs import inputs_for
 from tests.support.stream_maker import Builder
-from tests.support.stream_targets import COMPUTING, HOST, assert_none, runtime_program
+from tests.support.stream_targets import COMPUTING, HOSTS, assert_none, runtime_program
 
 FUNCTIONS = dict(kernels.functions(resources.runtime_c_dir()))
 
 
 @dataclass(frozen=True)
 class Special:
-    """A kernel that computes what ``operator`` does for the nodes that ``takes`` accepts and refuses others."""
+    """A kernel that computes what ``operator`` does for the nodes that ``takes`` accepts and refuses others.
+
+    ``scratch`` is what it needs where that is more than the operator's own kernel; one that ``spares_scratch``
+    works without any.
+    """
 
     function: str
     operator: type[Conv2D] | type[DepthwiseConv2D]
     takes: Callable[[Convolution, Node], bool]
+    scratch: Callable[[Node], int] = lambda node: 0
+    spares_scratch: bool = False
 
 
 def kernel_of(node: Node) -> tuple[int, ...]:
@@ -50,14 +57,26 @@ def is_pointwise(op: Convolution, node: Node) -> bool:
     return kernel_of(node) == (1, 1) and unpadded and node.input(1).shape[3] == node.input(0).shape[3]
 
 
+def patches(node: Node) -> int:
+    """Row pointers and two patches in int16, of plain C."""
+    height, width, depth = node.input(1).shape[1:]
+    return row_pointers(height) + 4 * height * width * depth
+
+
 SPECIAL = [
-    Special("arm_convolve_s8", Conv2D, lambda op, node: True),
-    Special("arm_convolve_1x1_s8", Conv2D, is_pointwise),
-    Special("arm_convolve_1x1_s8_fast", Conv2D, lambda op, node: is_pointwise(op, node) and op.stride == (1, 1)),
+    Special("arm_convolve_s8", Conv2D, lambda op, node: True, patches),
+    Special("arm_convolve_1x1_s8", Conv2D, is_pointwise, spares_scratch=True),
+    Special(
+        "arm_convolve_1x1_s8_fast",
+        Conv2D,
+        lambda op, node: is_pointwise(op, node) and op.stride == (1, 1),
+        spares_scratch=True,
+    ),
     Special(
         "arm_convolve_1_x_n_s8",
         Conv2D,
         lambda op, node: node.input(0).shape[1] == 1 and kernel_of(node)[0] == 1 and op.dilation[1] == 1,
+        patches,
     ),
     Special("arm_depthwise_conv_s8", DepthwiseConv2D, lambda op, node: True),
     Special(
@@ -75,14 +94,14 @@ SPECIAL = [
 ]
 
 
-@pytest.fixture(scope="module")
-def program(host_gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
-    return runtime_program(HOST, tmp_path_factory)
+@pytest.fixture(scope="module", params=HOSTS)
+def program(request: pytest.FixtureRequest, host_gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    return runtime_program(request.param, tmp_path_factory)
 
 
-def lowered(sample: Sample) -> Call:
+def lowered(sample: Sample, target: Target) -> Call:
     (node,) = sample.graph.nodes
-    (call,) = op_of(node).lower(node, Target())
+    (call,) = op_of(node).lower(node, target)
     return call
 
 
@@ -100,11 +119,17 @@ def test_special_kernels(program: Program, special: Special) -> None:
     cases, taken = [], 0
     for sample in special.operator.samples():
         (node,) = sample.graph.nodes
-        call = renamed(lowered(sample), special.function)
+        call = renamed(lowered(sample, program.target), special.function)
         assert isinstance(node.op, Convolution)
         if special.takes(node.op, node):
             taken += 1
-            cases += list(program.cases.of_calls(sample, inputs_for(sample.graph), [call]))
+            call = replace(call, scratch=max(call.scratch, special.scratch(node)))
+            made = list(program.cases.of_calls(sample, inputs_for(sample.graph), [call]))
+            if special.spares_scratch:
+                made = [case for case in made if not case.label.endswith(("without scratch", "with too little"))]
+                if f"{special.function}_get_buffer_size" not in FUNCTIONS:
+                    made += program.cases.of_calls(sample, inputs_for(sample.graph), [replace(call, scratch=0)])
+            cases += made
         else:
             cases.append(program.cases.of_refusal(sample, call))
     assert taken > 0
@@ -127,7 +152,11 @@ def wrapped(call: Call) -> Call:
 
 def test_dense_layer_by_the_wrapper(program: Program) -> None:
     samples = list(FullyConnected.samples())
-    cases = [c for s in samples for c in program.cases.of_calls(s, inputs_for(s.graph), [wrapped(lowered(s))])]
+    cases = [
+        c
+        for s in samples
+        for c in program.cases.of_calls(s, inputs_for(s.graph), [wrapped(lowered(s, program.target))])
+    ]
     assert_none(program.run(cases))
 
 
@@ -164,6 +193,7 @@ def called_by_tests() -> Iterator[str]:
             yield from (call.function for call in op_of(node).lower(node, Target()))
     yield from (special.function for special in SPECIAL)
     yield from ("arm_fully_connected_wrapper_s8", "arm_reshape_s8", "arm_avgpool_s8_get_buffer_size")
+    yield from test_api_functions.CALLED
 
 
 def test_every_kernel_is_tested() -> None:

@@ -13,15 +13,15 @@ from microgen.ops.base import Op
 from microgen.ops.call import Isa
 from tests.support.stream import WARNINGS, Library, Program
 from tests.support.stream_abi import HOST as HOST_ABI
-from tests.support.stream_targets import COMPUTING, HOST, check_operator, runtime_program
+from tests.support.stream_targets import COMPUTING, HOSTS, check_operator, runtime_program
 
 # The emulated boards' firmware is built with all of the optimizer's warnings; other cores get the parser's.
 CORE_NAMES = sorted(CORES)
 
 
-@pytest.fixture(scope="module")
-def program(host_gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
-    return runtime_program(HOST, tmp_path_factory)
+@pytest.fixture(scope="module", params=HOSTS)
+def program(request: pytest.FixtureRequest, host_gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    return runtime_program(request.param, tmp_path_factory)
 
 
 @pytest.mark.parametrize("operator", COMPUTING, ids=lambda operator: operator.name)
@@ -47,12 +47,15 @@ def test_kernels_compile_for_every_core(arm_gcc: str, tmp_path: Path, core: str,
     _compiles(tmp_path, arm_gcc, *CORES[core].gcc_flags, "-fsyntax-only", "-pedantic-errors", isa=Isa(isa))
 
 
-def test_kernels_compile_with_clang(clang: str, tmp_path: Path) -> None:
-    _compiles(tmp_path, clang, "-fsyntax-only", "-pedantic-errors")
+@pytest.mark.parametrize("isa", [Isa.PORTABLE, Isa.DSP])
+def test_kernels_compile_with_clang(clang: str, tmp_path: Path, isa: Isa) -> None:
+    _compiles(tmp_path, clang, "-fsyntax-only", "-pedantic-errors", "-DMG_EMULATE_DSP", isa=isa)
 
 
-def test_kernels_are_strict_c11(host_gcc: str, tmp_path: Path) -> None:
-    _compiles(tmp_path, host_gcc, "-fsyntax-only", "-pedantic-errors", "-Wshadow", "-Wstrict-prototypes")
+@pytest.mark.parametrize("isa", [Isa.PORTABLE, Isa.DSP])
+def test_kernels_are_strict_c11(host_gcc: str, tmp_path: Path, isa: Isa) -> None:
+    flags = ["-fsyntax-only", "-pedantic-errors", "-Wshadow", "-Wstrict-prototypes", "-DMG_EMULATE_DSP"]
+    _compiles(tmp_path, host_gcc, *flags, isa=isa)
 
 
 def test_every_public_header_is_self_contained(host_gcc: str, tmp_path: Path) -> None:

@@ -16,13 +16,16 @@ from tests.support import oracle
 from tests.support.strategies import BY_OPERATOR
 from tests.support.stream import Program
 from tests.support.stream_inputs import inputs_for
-from tests.support.stream_targets import HOST, assert_none, findings, runtime_program
+from tests.support.stream_targets import BOARDS, HOSTS, assert_none, findings, runtime_program
 
-# Cases are streamed in batches, so that the program starts once for several graphs. No time limit for one example
+# Graphs are streamed in batches, so that the program starts once for many of them. No time limit for one example
 # and no database: a run depends on nothing but the code.
-BATCH = 12
+BATCH = 20
+EXAMPLES = 15
+#: Every flavour of the kernels gets at least so many graphs, over all operators.
+GRAPHS = 2000
 SETTINGS = settings(
-    max_examples=60,
+    max_examples=EXAMPLES,
     derandomize=True,
     database=None,
     deadline=None,
@@ -31,9 +34,14 @@ SETTINGS = settings(
 )
 
 
-@pytest.fixture(scope="module")
-def program(host_gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
-    return runtime_program(HOST, tmp_path_factory)
+DEVICES = [pytest.param(board, marks=pytest.mark.cross) for board in BOARDS]
+
+
+@pytest.fixture(scope="module", params=[*HOSTS, *DEVICES])
+def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    for tool in ("host_gcc",) if request.param in HOSTS else ("arm_gcc", "qemu_arm"):
+        request.getfixturevalue(tool)
+    return runtime_program(request.param, tmp_path_factory)
 
 
 def equals_oracle(sample: Sample) -> None:
@@ -45,12 +53,17 @@ def equals_oracle(sample: Sample) -> None:
 
 @pytest.mark.parametrize("name", BY_OPERATOR)
 def test_kernels_equal_numpy(program: Program, name: str) -> None:
+    graphs = 0
+
     @SETTINGS
-    @given(st.lists(BY_OPERATOR[name], min_size=1, max_size=BATCH))
+    @given(st.lists(BY_OPERATOR[name], min_size=BATCH, max_size=BATCH))
     def holds(samples: Sequence[Sample]) -> None:
+        nonlocal graphs
+        graphs += len(samples)
         assert_none(findings(program, samples))
 
     holds()
+    assert graphs * len(BY_OPERATOR) >= GRAPHS
 
 
 @pytest.mark.oracle

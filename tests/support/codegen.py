@@ -204,7 +204,8 @@ def use_probe_kernels(monkeypatch, folder: Path) -> None:
     """Let generated projects take their kernels from ``folder``, which gets the probe's."""
     folder.mkdir()
     shutil.copy(resources.runtime_c_dir() / "mg_nn_types.h", folder)
-    shutil.copy(resources.runtime_c_dir() / "mg_scratch.h", folder)
+    for header in ("mg_scratch.h", "mg_isa.h"):
+        shutil.copy(resources.runtime_c_dir() / header, folder)
     (folder / "mg_probe.h").write_text(PROBE_H)
     (folder / "mg_probe.c").write_text(PROBE_C)
     (folder / "mg_touch.c").write_text(TOUCH_C)

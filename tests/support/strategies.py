@@ -25,6 +25,8 @@ ZERO_POINTS = st.one_of(st.sampled_from([-128, 0, 127]), st.integers(-128, 127))
 #: Scales between 2^-12 and 2^3.
 SCALES = st.floats(-12.0, 3.0).map(lambda exponent: float(np.float32(2.0**exponent)))
 KEYS = st.integers(0, 2**32 - 1)
+#: Channels: few, and so many that vectors of 4, 8 and 16 are whole or leave any rest.
+CHANNELS = st.one_of(st.integers(1, 9), st.integers(1, 9), st.integers(10, 40))
 PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
@@ -77,7 +79,7 @@ def convolutions(draw: st.DrawFn) -> Sample:
     """Conv2D, grouped ones among them."""
     size, kernel, stride, dilation = _window(draw, 4, dilated=True)
     groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
-    depth, channels = groups * draw(st.integers(1, 9)), groups * draw(st.integers(1, 6))
+    depth, channels = groups * draw(CHANNELS), groups * draw(CHANNELS)
     key, axis = draw(KEYS), draw(st.sampled_from([0, 0, None]))
     source = _quant(draw)
     image = TensorType(DType.INT8, (draw(st.integers(1, 2)), *size, depth), source)
@@ -92,7 +94,7 @@ def convolutions(draw: st.DrawFn) -> Sample:
 def depthwise_convolutions(draw: st.DrawFn) -> Sample:
     """DepthwiseConv2D."""
     size, kernel, stride, dilation = _window(draw, 5, dilated=True)
-    depth, multiplier = draw(st.integers(1, 9)), draw(st.sampled_from([1, 1, 2, 3, 8]))
+    depth, multiplier = draw(CHANNELS), draw(st.sampled_from([1, 1, 2, 3, 8]))
     key, axis = draw(KEYS), draw(st.sampled_from([3, 3, None]))
     source = _quant(draw)
     image = TensorType(DType.INT8, (draw(st.integers(1, 2)), *size, depth), source)
@@ -106,7 +108,7 @@ def depthwise_convolutions(draw: st.DrawFn) -> Sample:
 @st.composite
 def dense_layers(draw: st.DrawFn) -> Sample:
     """FullyConnected."""
-    depth, units, rows = draw(st.integers(1, 40)), draw(st.integers(1, 20)), draw(st.integers(1, 4))
+    depth, units, rows = draw(st.integers(1, 70)), draw(st.integers(1, 20)), draw(st.integers(1, 4))
     key, axis, keep = draw(KEYS), draw(st.sampled_from([0, None])), draw(st.booleans())
     source = _quant(draw)
     shape = draw(st.sampled_from([(rows, depth), (1, rows, depth), (1, 1, rows, depth)]))
@@ -124,7 +126,7 @@ def pools(make: type[AveragePool2D] | type[MaxPool2D]) -> st.SearchStrategy[Samp
     def pool(draw: st.DrawFn) -> Sample:
         size, kernel, stride, dilation = _window(draw, 5, dilated=False)
         quant = _quant(draw)
-        image = TensorType(DType.INT8, (draw(st.integers(1, 2)), *size, draw(st.integers(1, 9))), quant)
+        image = TensorType(DType.INT8, (draw(st.integers(1, 2)), *size, draw(CHANNELS)), quant)
         op = make(kernel, stride, _padding(draw, size, kernel, stride, dilation), draw(ACTIVATIONS))
         return _valid(sampling.single(op, "drawn", (image,), quant))
 

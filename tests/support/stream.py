@@ -58,6 +58,14 @@ class Library:
     def structs(self) -> Structs:
         return kernels.structs(self.folder)
 
+    @property
+    def includes(self) -> list[Path]:
+        return [self.folder]
+
+    @property
+    def target(self) -> Target:
+        return Target(self.isa)
+
     def sources(self) -> list[Path]:
         files = kernels.needed_files(self.folder, self.functions, self.isa)
         return [self.folder / file for file in files if file.endswith(".c")]
@@ -102,7 +110,7 @@ class Program(ABC):
     """A built program that runs streamed cases."""
 
     def __init__(self, library: Library, abi: Abi) -> None:
-        self.target = Target(library.isa)
+        self.target = library.target
         self.cases = CaseMaker(library.functions, library.structs, abi)
         self._numbers = {name: number for number, name in enumerate(library.functions)}
 
@@ -253,7 +261,7 @@ def _compile(
     (folder / "thunks.c").write_text(library.thunks(abi))
     own = [FIRMWARE / f"{name}.c" for name in ("stream", *platform)]
     sources = [*library.sources(), folder / "thunks.c", *own, *extra]
-    includes = [f"-I{folder}", f"-I{library.folder}", f"-I{FIRMWARE}"]
+    includes = [f"-I{folder}", *(f"-I{path}" for path in library.includes), f"-I{FIRMWARE}"]
     objects = [folder / f"{source.stem}.o" for source in sources]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = zip(sources, objects, strict=True)

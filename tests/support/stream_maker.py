@@ -108,13 +108,13 @@ class CaseMaker:
     def of_sample(self, sample: Sample, inputs: Sequence[Array], target: Target) -> Iterator[Case]:
         """Cases of a one-node graph as its operator lowers it: see ``of_calls``; none for a view."""
         (node,) = sample.graph.nodes
-        calls = op_of(node).lower(node, target)
+        calls = target.bind(node, op_of(node).lower(node, target))
         if calls:
             yield from self.of_calls(sample, inputs, calls)
 
     def of_calls(self, sample: Sample, inputs: Sequence[Array], calls: Sequence[Call]) -> Iterator[Case]:
         """Cases of calls that compute a one-node graph: for each set of inputs (leading axis of ``inputs``) the
-        calls as they are and once for each input that the output may be laid over; calls with too little scratch.
+        calls as they are and once for each input that the output may be laid over; calls without scratch.
         """
         (node,) = sample.graph.nodes
         results = Session(sample.graph).run(inputs)
@@ -129,10 +129,15 @@ class CaseMaker:
                     yield self._whole(over, node, calls, given, made, index)
         for index, call in enumerate(calls):
             has_context = any(isinstance(arg, Context) for arg in call.args)
-            if call.scratch and has_context and self.functions[call.function].returns == STATUS:
+            # A linked library does not look at the size of its scratch.
+            if (
+                call.scratch
+                and has_context
+                and not call.from_library
+                and self.functions[call.function].returns == STATUS
+            ):
                 text = f"{label} call {index}"
                 yield self._refused(f"{text} without scratch", node, call, call.scratch, is_null=True)
-                yield self._refused(f"{text} with too little", node, call, call.scratch - 1, is_null=False)
 
     def of_refusal(self, sample: Sample, call: Call) -> Case:
         """The case of a call that must return ARG_ERROR and touch nothing."""
@@ -181,8 +186,10 @@ class CaseMaker:
                 outputs.append(builder.add(made))
         invocations: list[Invocation] = []
         for call in calls:
-            scratch = self._scratch(builder, call)
-            invocations += self._call(builder, node, call, places, outputs, scratch, call.scratch)
+            scratch, size = self._scratch(builder, call), call.scratch
+            if call.context_data is not None:
+                scratch, size = builder.table("context", call.context_data.data), call.context_data.data.nbytes
+            invocations += self._call(builder, node, call, places, outputs, scratch, size)
         return builder.case(label, invocations)
 
     def _refused(self, label: str, node: Node, call: Call, size: int, *, is_null: bool) -> Case:
@@ -231,7 +238,14 @@ class CaseMaker:
                 builder, parameter.ctype, arg, node, places, outputs, scratch, size
             )
         asks = self.functions.get(f"{call.function}_get_buffer_size")
-        if asks is not None and all(p.name in arguments for p in asks.parameters):
+        if call.size_query is not None:
+            query = self.functions[call.size_query.function]
+            asked = [
+                self._argument(builder, parameter.ctype, arg, node, places, outputs, scratch, size)
+                for parameter, arg in zip(query.parameters, call.size_query.args, strict=True)
+            ]
+            yield Invocation(query.name, tuple(asked), size)
+        elif asks is not None and all(p.name in arguments for p in asks.parameters):
             yield Invocation(asks.name, tuple(arguments[p.name] for p in asks.parameters), call.scratch)
         yield Invocation(call.function, tuple(arguments.values()), SUCCESS if function.returns == STATUS else None)
 

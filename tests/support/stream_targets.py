@@ -17,6 +17,9 @@ from tests.support.stream import Library, Program, build_device, build_host
 from tests.support.stream_inputs import inputs_for
 
 HOST = "host"
+#: The DSP flavour on the host, over plain C definitions of its instructions.
+HOST_DSP = "host-dsp"
+HOSTS = (HOST, HOST_DSP)
 BOARDS = ("mps2-an385", "mps2-an386", "mps3-an547")
 #: Operators that have code.
 COMPUTING = tuple(operator for operator in operators() if not operator.is_view)
@@ -28,6 +31,8 @@ def build(target: str, library: Library, folder: Path) -> Program:
     """The program for the host or a board, in ``folder``."""
     if target == HOST:
         return build_host(library, folder, "gcc")
+    if target == HOST_DSP:
+        return build_host(library, folder, "gcc", "-DMG_EMULATE_DSP")
     return build_device(library, load_board(target), folder, "arm-none-eabi-gcc")
 
 
@@ -36,7 +41,8 @@ def runtime_program(target: str, factory: pytest.TempPathFactory) -> Program:
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    isa = Isa.PORTABLE if target == HOST else Isa(load_board(target).core.isa)
+    hosts = {HOST: Isa.PORTABLE, HOST_DSP: Isa.DSP}
+    isa = hosts[target] if target in hosts else Isa(load_board(target).core.isa)
     return build(target, Library(resources.runtime_c_dir(), isa), root / f"stream-{target}")
 
 

@@ -157,7 +157,7 @@ def test_compile_is_deterministic_and_json_is_alone_on_stdout(microgen: Run, mod
                            "--json", "-")  # fmt: skip
         assert outcome.code == 0, outcome
         outcomes.append(json.loads(outcome.out))
-    assert {"folder", "name", "board", "macs", "arena", "weights", "files"} <= set(outcomes[0])
+    assert {"folder", "name", "board", "macs", "arena", "constants", "files"} <= set(outcomes[0])
     files = [sorted(p for p in (tmp_path / n).rglob("*") if p.is_file()) for n in ("one", "two")]
     assert [p.read_bytes() for p in files[0]] == [p.read_bytes() for p in files[1]]
 
@@ -277,3 +277,16 @@ def test_impossible_shapes(shape: list[int], microgen: Run, tmp_path: Path) -> N
     path = tmp_path / "shape.tflite"
     path.write_bytes(write(description))
     one_line(microgen("inspect", path), "shape.tflite")
+
+
+@pytest.mark.cross
+def test_limits_are_checked_again_when_the_code_is_built(microgen: Run, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert microgen("compile", model, "--board", "mps2-an386", "-o", out, "--max-flash", "1K").code == 0
+    one_line(microgen("build", out), "bytes of flash, --max-flash allows 1,024", code=1)
+    out = tmp_path / "enough"
+    assert (
+        microgen("compile", model, "--board", "mps2-an386", "-o", out, "--max-flash", "64K", "--max-ram", "2K").code
+        == 0
+    )
+    assert microgen("build", out).code == 0

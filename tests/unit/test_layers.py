@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "plan": {"errors", "mindir", "ops"},
     "runtime": {"errors", "mindir", "ops"},
     "quantize": {"errors", "mindir", "ops", "passes", "runtime"},
-    "codegen": {"errors", "mindir", "ops", "plan", "boards", "cores", "resources"},
+    "codegen": {"errors", "arith", "mindir", "ops", "plan", "boards", "cores", "resources"},
     "target": {"errors", "boards", "cores", "resources"},
     "project": {"errors", "mindir", "boards"},
     "arrays": {"errors", "mindir", "arith"},

@@ -82,6 +82,7 @@ def files(project: ProjectModel, render: Render) -> dict[str, bytes]:
     groups = {
         "Model": (*project.group("model").sources, *project.group("model").headers),
         "Runtime": (*project.group("runtime").sources, *project.group("runtime").headers),
+        **_linked(project),
         "Application": ("iar/main.c", "iar/cstartup.c"),
     }
     variables = {
@@ -97,6 +98,12 @@ def files(project: ProjectModel, render: Render) -> dict[str, bytes]:
         "iar/cstartup.c": render("iar/cstartup.c.j2", variables),
         "iar/main.c": render("iar/main.c.j2", variables),
     }
+
+
+def _linked(project: ProjectModel) -> dict[str, tuple[str, ...]]:
+    """The group of a linked CMSIS-NN; none without one."""
+    group = project.group("cmsis_nn")
+    return {"CMSIS-NN": (*group.sources, *group.headers)} if group.sources else {}
 
 
 def _from_project(path: str) -> str:

@@ -19,7 +19,7 @@ def files(project: ProjectModel, render: Render) -> dict[str, bytes]:
     variables = {
         "project": project,
         "optimization": _LEVELS[project.optimize],
-        "model_sources": (*project.group("model").sources, *project.group("runtime").sources),
+        "model_sources": project.network_sources,
         "application_sources": project.group("emulator").sources,
         "preprocessor": " ".join([f"-I{f}" for f in project.includes] + [f"-D{d}" for d in project.defines]),
         "machine": machine,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from microgen.boards import Board, Region
 
-#: The groups of files. ``model`` and ``runtime`` make the network; ``emulator`` is the application that runs
-#: under semihosting.
-GROUPS = ("model", "runtime", "emulator")
+#: The groups of files. ``model``, ``runtime`` and ``cmsis_nn`` (empty unless a CMSIS-NN is linked) make the
+#: network; ``emulator`` is the application that runs under semihosting.
+GROUPS = ("model", "runtime", "emulator", "cmsis_nn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,11 @@ class ProjectModel:
     def group(self, name: str) -> Group:
         """The group of that name."""
         return next(group for group in self.groups if group.name == name)
+
+    @property
+    def network_sources(self) -> tuple[str, ...]:
+        """The source files that make the network."""
+        return tuple(s for name in ("model", "runtime", "cmsis_nn") for s in self.group(name).sources)
 
     @property
     def sources(self) -> tuple[str, ...]:

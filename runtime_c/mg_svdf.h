@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the SVDF layers share, whatever the type of their state. */
+#ifndef MG_SVDF_H
+#define MG_SVDF_H
+
+#include "mg_support.h"
+
+/* Are the sizes of a layer of `features` rows, `rank` of them to an output, possible? */
+static inline bool mg_svdf_dims_are_right(const cmsis_nn_svdf_params *params, const cmsis_nn_dims *input,
+                                          const cmsis_nn_dims *feature_weights,
+                                          const cmsis_nn_dims *time_weights)
+{
+    return params->rank >= 1 && input->n >= 1 && input->h >= 1 && time_weights->h >= 1 &&
+           feature_weights->n >= params->rank && feature_weights->n % params->rank == 0;
+}
+
+/* What enters the state: one row of feature weights times the input, scaled and clamped. */
+static inline int32_t mg_svdf_feature(const cmsis_nn_svdf_params *params,
+                                      const cmsis_nn_per_tensor_quant_params *quant, const int8_t *input,
+                                      const int8_t *weights, int32_t size)
+{
+    int32_t sum = 0;
+    for (int32_t i = 0; i < size; i++)
+    {
+        sum = mg_wrap_add(sum, (input[i] - params->input_offset) * weights[i]);
+    }
+    return mg_clamp(mg_requantize(sum, quant->multiplier, quant->shift), params->input_activation.min,
+                    params->input_activation.max);
+}
+
+/* The output of a sum over time and rank. */
+static inline int8_t mg_svdf_output(const cmsis_nn_svdf_params *params,
+                                    const cmsis_nn_per_tensor_quant_params *quant, int32_t sum)
+{
+    return mg_requantize_s8(sum, quant->multiplier, quant->shift, params->output_offset,
+                            &params->output_activation);
+}
+
+#endif
