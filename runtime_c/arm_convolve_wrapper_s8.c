@@ -17,7 +17,13 @@ int32_t arm_convolve_wrapper_s8_get_buffer_size(const cmsis_nn_conv_params *conv
                                                 const cmsis_nn_dims *output_dims)
 {
     (void)output_dims;
-    return is_pointwise(conv_params, input_dims, filter_dims)
+    /* Callers that ask for a size may leave filter_dims->c out: only a true divisor stands for groups. */
+    cmsis_nn_dims filter = *filter_dims;
+    if (filter.c < 1 || filter.c >= input_dims->c || input_dims->c % filter.c != 0)
+    {
+        filter.c = input_dims->c;
+    }
+    return is_pointwise(conv_params, input_dims, &filter)
                ? arm_convolve_1x1_s8_fast_get_buffer_size(input_dims)
                : arm_convolve_s8_get_buffer_size(input_dims, filter_dims);
 }

@@ -152,6 +152,10 @@ class Op(Operator):
         """This operator on an image that lacks ``extra`` padding (of zero points); None when it cannot be."""
         return None
 
+    def simplified(self, node: Node) -> Node | None:
+        """A node of a cheaper operator with the same outputs, bit for bit; None when this one is right."""
+        return None
+
     def is_identity(self, node: Node) -> bool:
         """Whether the output is the first input, bit for bit, with the same type."""
         return self.is_view and node.input(0).type == node.output.type

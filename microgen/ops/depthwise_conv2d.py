@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from microgen.ops import sampling
 from microgen.ops.attributes import Activation, same_or_valid
 from microgen.ops.base import Sample
 from microgen.ops.call import Call, Context, Input, Output, Target, nhwc
+from microgen.ops.conv2d import Conv2D
 from microgen.ops.convolution import Convolution, bias_argument, bias_dims, per_channel_quant, row_pointers
 from microgen.ops.tflite_form import Option
 
@@ -70,6 +71,19 @@ class DepthwiseConv2D(Convolution):
         if (bias := node.optional_input(2)) is not None:
             accumulators += bias.const.astype(np.int64).reshape(-1)
         return [self.requantize(node, accumulators).reshape(samples, batch, out_h, out_w, channels)]
+
+    def simplified(self, node: Node) -> Node | None:
+        """On a single input channel a plain convolution, which reads that channel once for all its outputs."""
+        filter_ = node.input(1)
+        if node.input(0).shape[3] != 1 or not filter_.is_const:
+            return None
+        data = np.ascontiguousarray(filter_.const.transpose(3, 1, 2, 0))
+        quant = filter_.type.quant
+        if quant is not None and quant.axis is not None:
+            quant = replace(quant, axis=Conv2D.channel_axis)
+        turned = Value(filter_.name, TensorType(filter_.type.dtype, data.shape, quant), data)
+        op = Conv2D(self.stride, self.dilation, self.padding, self.activation)
+        return Node(op, (node.input(0), turned, *node.inputs[2:]), node.outputs, node.name)
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         image, filter_, output = node.input(0), node.input(1), node.output

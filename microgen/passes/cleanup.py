@@ -1,4 +1,4 @@
-"""Dead code, chains of views, and nodes that do nothing."""
+"""Dead code, chains of views, nodes that do nothing or too much."""
 
 from __future__ import annotations
 
@@ -31,6 +31,17 @@ def merge_views(graph: Graph) -> bool:
         inner = graph.producer(node.input(0))
         if inner is not None and op_of(inner).is_view and op_of(inner).name == op_of(node).name:
             graph.replace_node(node, dataclasses.replace(node, inputs=(inner.input(0), *node.inputs[1:])))
+            changed = True
+    return changed
+
+
+def simplify_operators(graph: Graph) -> bool:
+    """Replace nodes by cheaper ones of the same outputs, where their operators know such."""
+    changed = False
+    for node in graph.nodes:
+        simpler = op_of(node).simplified(node)
+        if simpler is not None:
+            graph.replace_node(node, simpler)
             changed = True
     return changed
 

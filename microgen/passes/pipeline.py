@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from microgen.mindir import Graph, verify
-from microgen.passes.cleanup import drop_identities, merge_views, remove_dead_code
+from microgen.passes.cleanup import drop_identities, merge_views, remove_dead_code, simplify_operators
 from microgen.passes.fold import fold_constants
 from microgen.passes.fuse import fuse_clamps, fuse_padding
 
@@ -22,6 +22,7 @@ class Pass:
 
 PASSES: tuple[Pass, ...] = (
     Pass("fold constants", fold_constants, "first: later patterns then see plain constants"),
+    Pass("simplify operators", simplify_operators, "before fusing: what is fused is then the final operator"),
     Pass("merge views", merge_views, "before identities: a chain of reshapes may end where it began"),
     Pass(
         "drop identities",

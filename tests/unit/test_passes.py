@@ -13,6 +13,7 @@ from microgen.ops.add import Add
 from microgen.ops.attributes import Activation, Padding
 from microgen.ops.average_pool2d import AveragePool2D
 from microgen.ops.conv2d import Conv2D
+from microgen.ops.depthwise_conv2d import DepthwiseConv2D
 from microgen.ops.dequantize import Dequantize
 from microgen.ops.pad import Pad
 from microgen.ops.quantize import Quantize
@@ -178,6 +179,23 @@ def test_constants_are_folded() -> None:
     doubled = b.add(Add(), [shaped, shaped], quant)
     graph = optimized(b.graph(b.add(Add(), [x, doubled], OUT)))
     assert names(graph) == ["Add"]
+
+
+@pytest.mark.parametrize("axis", [3, None])
+def test_a_depthwise_convolution_of_one_channel_becomes_a_convolution(axis: int | None) -> None:
+    b = Builder()
+    x = b.input(sampling.int8((1, 6, 7, 1)))
+    weights = sampling.weights("one channel", (1, 3, 2, 5), axis)
+    bias = sampling.bias("one channel", x.type, weights, 5)
+    depthwise = DepthwiseConv2D((2, 1), (1, 2), Padding(1, 0, 0, 1), Activation.RELU)
+    graph = optimized(b.graph(b.add(depthwise, [x, weights, bias], OUT)))
+    assert names(graph) == ["Conv2D"]
+
+
+def test_a_depthwise_convolution_of_several_channels_stays() -> None:
+    b, x = image()
+    weights = sampling.weights("two channels", (1, 3, 2, 4), 3)
+    assert names(optimized(b.graph(b.add(DepthwiseConv2D(), [x, weights, None], OUT)))) == ["DepthwiseConv2D"]
 
 
 def test_dead_code_goes() -> None:
