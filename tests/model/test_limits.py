@@ -7,6 +7,7 @@ portable C.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,22 @@ def exceeded(model: str, core: str, record: Record) -> list[str]:
 @pytest.mark.parametrize("core", BOARDS)
 @pytest.mark.parametrize("model", MODELS)
 def test_limits(model: str, core: str, testdata: Path) -> None:
-    found = exceeded(model, core, measure(model, core)[1])
+    """Memory with every compiler; instructions and code, which the limits count with GCC 12, with that one."""
+    figures, record = measure(model, core)
+    found = exceeded(model, core, record)
+    if not same_compiler(figures.compiler):
+        found = [text for text in found if text.split()[0] not in ("instructions", "code")]
     assert not found, f"{model} on {core}: {'; '.join(found)}"
+
+
+def same_compiler(version: str) -> bool:
+    """Whether a compiler's version line is one of GCC 12, with which the limits were measured."""
+    return re.search(r"\) 12\.\d+\.\d+", version) is not None
+
+
+def test_the_limits_compiler_is_recognized() -> None:
+    assert same_compiler("arm-none-eabi-gcc (15:12.2.rel1-1) 12.2.1 20221205")
+    assert not same_compiler("arm-none-eabi-gcc (15:14.2.rel1-1) 14.2.1 20241119")
 
 
 def test_every_limit_can_be_exceeded() -> None:
