@@ -84,7 +84,7 @@ def test_an_unwritable_place_is_a_clear_error(tmp_path: Path) -> None:
         write_project(manifest(project(), tmp_path), tmp_path / "file" / "out")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; the loopback check is test_an_unwritable_place")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; test_an_unwritable_place is checked instead")
 def test_a_read_only_folder_is_a_clear_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="cannot be written"):
