@@ -38,49 +38,6 @@ static void dot_4x1(int32_t *sums, const int8_t *x, const int8_t *w, int32_t n, 
     int32_t sum1 = sums[1];
     int32_t sum2 = sums[2];
     int32_t sum3 = sums[3];
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__clang__) && defined(__OPTIMIZE__)
-    if (x < end)
-    {
-        /* What compilers make of the C below varies by version and core; Clang has too few registers for this. */
-        const int8_t *lower = w + 2 * n;
-        uint32_t even;
-        uint32_t odd;
-        uint32_t weights;
-        uint32_t wide;
-        __asm__("1:\n\t"
-                "ldr %[weights], [%[x]], #4\n\t"
-                "sxtab16 %[even], %[offset], %[weights]\n\t"
-                "sxtab16 %[odd], %[offset], %[weights], ror #8\n\t"
-                "ldr %[weights], [%[w], %[n]]\n\t"
-                "sxtb16 %[wide], %[weights]\n\t"
-                "sxtb16 %[weights], %[weights], ror #8\n\t"
-                "smlad %[sum1], %[even], %[wide], %[sum1]\n\t"
-                "smlad %[sum1], %[odd], %[weights], %[sum1]\n\t"
-                "ldr %[weights], [%[w]], #4\n\t"
-                "sxtb16 %[wide], %[weights]\n\t"
-                "sxtb16 %[weights], %[weights], ror #8\n\t"
-                "smlad %[sum0], %[even], %[wide], %[sum0]\n\t"
-                "smlad %[sum0], %[odd], %[weights], %[sum0]\n\t"
-                "ldr %[weights], [%[lower], %[n]]\n\t"
-                "sxtb16 %[wide], %[weights]\n\t"
-                "sxtb16 %[weights], %[weights], ror #8\n\t"
-                "smlad %[sum3], %[even], %[wide], %[sum3]\n\t"
-                "smlad %[sum3], %[odd], %[weights], %[sum3]\n\t"
-                "ldr %[weights], [%[lower]], #4\n\t"
-                "sxtb16 %[wide], %[weights]\n\t"
-                "sxtb16 %[weights], %[weights], ror #8\n\t"
-                "smlad %[sum2], %[even], %[wide], %[sum2]\n\t"
-                "smlad %[sum2], %[odd], %[weights], %[sum2]\n\t"
-                "ldr %[weights], %[end]\n\t"
-                "cmp %[x], %[weights]\n\t"
-                "bne 1b"
-                : [sum0] "+r"(sum0), [sum1] "+r"(sum1), [sum2] "+r"(sum2), [sum3] "+r"(sum3), [x] "+r"(x),
-                  [w] "+r"(w), [lower] "+r"(lower), [even] "=&r"(even), [odd] "=&r"(odd),
-                  [weights] "=&r"(weights), [wide] "=&r"(wide)
-                : [n] "r"(n), [offset] "r"(offset), [end] "m"(end)
-                : "cc", "memory");
-    }
-#else
     while (x < end)
     {
         const uint32_t word = mg_dsp_load(x);
@@ -93,7 +50,6 @@ static void dot_4x1(int32_t *sums, const int8_t *x, const int8_t *w, int32_t n, 
         x += 4;
         w += 4;
     }
-#endif
     if (n % 4 != 0)
     {
         /* The weights behind the end are 0, so it does not matter that the input there is the offset. */
