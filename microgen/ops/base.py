@@ -148,8 +148,8 @@ class Op(Operator):
         """
         return None
 
-    def with_padding(self, extra: Padding) -> Op | None:
-        """This operator on an image that lacks ``extra`` padding (of zero points); None when it cannot be."""
+    def with_padding(self, node: Node, extra: Padding) -> Op | None:
+        """``node``'s operator on an image that lacks ``extra`` padding (of zero points); None when it cannot be."""
         return None
 
     def simplified(self, node: Node) -> Node | None:

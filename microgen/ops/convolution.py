@@ -141,7 +141,11 @@ class Convolution(Op):
             return str(error)
         return None
 
-    def with_padding(self, extra: Padding) -> Op:
+    def with_padding(self, node: Node, extra: Padding) -> Op | None:
+        # A 1×1 window that lies in the padding altogether computes nothing, and CMSIS-NN's pointwise kernels, which
+        # are not told of padding below and to the right, would read behind the image.
+        if self.kernel(node) == (1, 1):
+            return None
         return dataclasses.replace(self, padding=self.padding + extra)
 
     def macs(self, node: Node) -> int:

@@ -39,7 +39,7 @@ def fuse_padding(graph: Graph) -> bool:
         extra = op_of(producer).as_padding(producer)
         if extra is None:
             continue
-        padded = op_of(node).with_padding(extra)
+        padded = op_of(node).with_padding(node, extra)
         if padded is None or graph.sole_user(node.input(0)) is not node:
             continue
         graph.replace_node(node, Node(padded, (producer.input(0), *node.inputs[1:]), node.outputs, node.name))
