@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
-#if !MG_MVE
-
-#include <string.h>
-
 #include "mg_avgpool_s8.h"
 #include "mg_range.h"
 #include "mg_scratch.h"
@@ -46,12 +42,9 @@ arm_cmsis_nn_status arm_avgpool_s8(const cmsis_nn_context *ctx, const cmsis_nn_p
                 {
                     return ARM_CMSIS_NN_ARG_ERROR;
                 }
-                memset(sums, 0, (size_t)channels * sizeof(int32_t));
-                for (int32_t y = ky.begin; y < ky.end; y++)
-                {
-                    const int8_t *row = input_data + (origin_y + y) * input_row;
-                    mg_avgpool_add_s8(sums, row + (origin_x + kx.begin) * channels, columns, channels);
-                }
+                const int8_t *first = input_data + (origin_y + ky.begin) * input_row;
+                first += (origin_x + kx.begin) * channels;
+                mg_avgpool_sum_s8(sums, first, ky.end - ky.begin, columns, input_row, channels);
                 mg_avgpool_finish_s8(sums, count, channels, &pool_params->activation, output_data);
                 output_data += channels;
             }
@@ -60,5 +53,3 @@ arm_cmsis_nn_status arm_avgpool_s8(const cmsis_nn_context *ctx, const cmsis_nn_p
     }
     return ARM_CMSIS_NN_SUCCESS;
 }
-
-#endif

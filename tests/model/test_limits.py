@@ -62,9 +62,12 @@ def test_limits(model: str, core: str, testdata: Path) -> None:
     """Memory with every compiler; instructions and code, which the limits count with GCC 12, with that one."""
     figures, record = measure(model, core)
     found = exceeded(model, core, record)
-    if not same_compiler(figures.compiler):
+    comparable = same_compiler(figures.compiler)
+    if not comparable:
         found = [text for text in found if text.split()[0] not in ("instructions", "code")]
     assert not found, f"{model} on {core}: {'; '.join(found)}"
+    if not comparable:
+        pytest.skip(f"memory is within its limits; instructions and code have limits with GCC 12: {figures.compiler}")
 
 
 def same_compiler(version: str) -> bool:
