@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+#: Numbers of any type that NumPy computes with.
+Numbers = NDArray[Any]
 
 INT32_MIN = -(2**31)
 INT32_MAX = 2**31 - 1
@@ -94,7 +96,7 @@ def multiply_by_quantized_multiplier(x: Ints, multiplier: Ints | int, shift: Int
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(shifted, multiplier), right)
 
 
-def saturating_left_shift(x: Ints, exponent: int) -> Ints:
+def saturating_left_shift(x: Ints, exponent: Ints | int) -> Ints:
     """``x · 2^exponent`` saturated to int32; ``exponent`` in 0..31."""
     limited: Ints = np.clip(np.asarray(x, dtype=np.int64) << exponent, INT32_MIN, INT32_MAX)
     return limited
@@ -168,12 +170,53 @@ def one_over_one_plus_x(a: Ints) -> Ints:
     return saturating_left_shift(_newton_reciprocal(half_denominator), 1)
 
 
+def _bits(x: Ints) -> Ints:
+    """Leading zeros of 32-bit values above 0."""
+    return 32 - np.frexp(np.asarray(x, dtype=np.float64))[1].astype(np.int64)
+
+
+def log_from_one(a: Ints, integer_bits: int) -> Ints:
+    """log(a) in Q5.26 for a ≥ 1 in Q(integer_bits).(31 - integer_bits): TensorFlow Lite's algorithm.
+
+    ``a`` is taken apart into r · 2^n in two ways, of which the one counts that has r closer to 2^(-1/4), around which
+    the logarithm is a quotient of polynomials.
+    """
+    srdhm = saturating_rounding_doubling_high_mul
+    fourth_root_of_half, root_of_half, quarter = 1805811301, 1518500250, 1 << 23  # Q0.31, Q0.31, Q6.25
+    x = np.asarray(a, dtype=np.int64)
+    zeros = _bits(x)
+    r_a = saturating_left_shift(srdhm(saturating_left_shift(x, zeros - 1), root_of_half), 1)
+    power_a = ((integer_bits - zeros) << 25) + quarter
+    headroom = _bits(srdhm(x, root_of_half)) - 1
+    r_b = saturating_left_shift(x, headroom)
+    power_b = ((integer_bits - headroom) << 25) - quarter
+    r, power = np.minimum(r_a, r_b), np.maximum(power_a, power_b)
+    p = rounding_half_sum(r, np.int64(fourth_root_of_half))  # type: ignore[arg-type]
+    q = 2 * (r - fourth_root_of_half)
+    square = srdhm(q, q)
+    numerator = srdhm(q, r) + srdhm(srdhm(q, square), 117049297)  # 11/240 · 2^(1/4)
+    inner = 1057819769 + q + srdhm(square, 127690142)  # 2/2^(1/4) - 2^(1/4), 1/20 · 2^(1/4)
+    reciprocal = one_over_one_plus_x(srdhm(p, inner) + srdhm(q, 638450708))  # 1/4 · 2^(1/4)
+    logarithm = srdhm(power, 1488522236) + srdhm(rounding_divide_by_pot(numerator, 6), reciprocal)  # log(2)
+    return saturating_left_shift(logarithm, 1)
+
+
 def logistic(a: Ints, integer_bits: int) -> Ints:
     """1 / (1 + exp(-a)) in Q0.31 for a in Q(integer_bits).(31 - integer_bits)."""
     x = np.asarray(a, dtype=np.int64)
     positive = one_over_one_plus_x(exp_on_negative_values(-np.abs(x), integer_bits))
     result = np.where(x > 0, positive, INT32_MAX - positive)
     return np.where(x == 0, 1 << 30, result).astype(np.int64)
+
+
+def tanh(a: Ints, integer_bits: int) -> Ints:
+    """tanh(a) in Q0.31 for a in Q(integer_bits).(31 - integer_bits)."""
+    x = np.asarray(a, dtype=np.int64)
+    # (1 - e) / (1 + e) with e = exp(-2·|a|): the doubling moves the point by one bit.
+    exponential = exp_on_negative_values(-np.abs(x), integer_bits + 1)
+    half_denominator = rounding_half_sum(exponential, np.int64(INT32_MAX))  # type: ignore[arg-type]
+    positive = saturating_left_shift(_newton_reciprocal(half_denominator) - (1 << 29), 2)
+    return np.where(x == 0, 0, np.where(x < 0, -positive, positive)).astype(np.int64)
 
 
 def input_radius(integer_bits: int, left_shift: int) -> int:

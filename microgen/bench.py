@@ -51,9 +51,9 @@ class Layer:
 class Figures:
     """What a model costs on a board. Bytes, but for ``instructions`` (of the second invocation) and ``macs``.
 
-    ``bit_exact`` is None where it was not asked for. ``instructions`` is the sum over ``layers`` and ``other``,
-    which is not 0 only for a model none of whose layers computes. ``method``, ``compiler`` and ``emulator`` say
-    how it was measured.
+    ``bit_exact`` and ``agrees`` (floats within a tolerance) are None where it was not asked for. ``instructions`` is
+    the sum over ``layers`` and ``other``, which is not 0 only for a model none of whose layers computes. ``method``,
+    ``compiler`` and ``emulator`` say how it was measured.
     """
 
     board: str
@@ -70,6 +70,7 @@ class Figures:
     method: str
     compiler: str
     emulator: str
+    agrees: bool | None = None
 
     def __post_init__(self) -> None:
         assert self.instructions == self.other + sum(layer.instructions for layer in self.layers)
@@ -80,6 +81,7 @@ class Figures:
             "model": model,
             "board": self.board,
             "bit_exact": self.bit_exact,
+            "agrees": self.agrees,
             "instructions": self.instructions,
             "macs": self.macs,
             "layers": [layer.as_json() for layer in self.layers],
@@ -102,10 +104,10 @@ def bench_board(compiled: Compiled, *, samples: int = 1, verify: bool = True, sa
     board = compiled.board
     if board.emulator is None:
         raise UsageError(f"board {board.name} has no emulator", hint="Choose one that has: microgen boards")
-    bit_exact = None
+    verdict = None
     if verify:
         say("comparing with the host")
-        bit_exact = verify_board(compiled, samples=samples).bit_exact
+        verdict = verify_board(compiled, samples=samples)
     with tempfile.TemporaryDirectory(prefix="microgen-bench-") as name:
         project, files = Path(name) / "project", Path(name) / "run"
         files.mkdir()
@@ -135,7 +137,7 @@ def bench_board(compiled: Compiled, *, samples: int = 1, verify: bool = True, sa
     )
     return Figures(
         board.name,
-        bit_exact,
+        None if verdict is None else verdict.bit_exact,
         sum(by_layer.values()),
         sum(layer.macs for layer in layers),
         flash.code,
@@ -148,6 +150,7 @@ def bench_board(compiled: Compiled, *, samples: int = 1, verify: bool = True, sa
         METHODS[method],
         tool_version(GCC),
         tool_version(QEMU),
+        None if verdict is None else verdict.agrees,
     )
 
 

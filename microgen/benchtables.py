@@ -49,7 +49,8 @@ def summary(figures: Sequence[Figures]) -> tuple[Columns, Rows]:
                ("const", True), ("arena", True), ("static", True), ("stack", True)]  # fmt: skip
     exact = {True: "yes", False: "NO", None: "-"}
     rows = [
-        [f.board, exact[f.bit_exact], f"{f.instructions:,}", per_mac(f.instructions, f.macs), f"{f.flash_code:,}",
+        [f.board, "within 1e-5" if f.agrees and not f.bit_exact else exact[f.bit_exact],
+         f"{f.instructions:,}", per_mac(f.instructions, f.macs), f"{f.flash_code:,}",
          f"{f.flash_const:,}", f"{f.ram_arena:,}", f"{f.ram_static:,}", f"{f.ram_stack:,}"]
         for f in figures
     ]  # fmt: skip

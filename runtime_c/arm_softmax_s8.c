@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
-#include "mg_fixed_point.h"
-#include "mg_support.h"
+#include "mg_softmax_s8.h"
 
 /*
  * Softmax along rows of row_size values, to the scale 1/256 and the zero point -128. mult and shift bring a
@@ -14,43 +13,7 @@ void arm_softmax_s8(const int8_t *input, const int32_t num_rows, const int32_t r
 {
     for (int32_t row = 0; row < num_rows; row++)
     {
-        int32_t largest = INT8_MIN;
-        for (int32_t i = 0; i < row_size; i++)
-        {
-            largest = mg_max(largest, input[i]);
-        }
-
-        /* The sum has 12 integer bits. */
-        int32_t sum = 0;
-        for (int32_t i = 0; i < row_size; i++)
-        {
-            const int32_t difference = input[i] - largest;
-            if (difference >= diff_min)
-            {
-                const int32_t x = mg_doubling_high_mul(mg_wrap_shift_left(difference, shift), mult);
-                sum = mg_wrap_add(sum, mg_rounding_divide_by_pot(mg_exp_on_negative(x), 12));
-            }
-        }
-
-        /* From a sum of 512 on the exponent exceeds 31 and every output rounds to 0. */
-        const int32_t leading_zeros = mg_min(mg_count_leading_zeros((uint32_t)sum), 31);
-        const int32_t fraction = (int32_t)(((uint32_t)sum << (uint32_t)leading_zeros) - ((uint32_t)1 << 31));
-        const int32_t reciprocal = mg_one_over_one_plus(fraction);
-        const int32_t exponent = 12 - leading_zeros + 31 - 8;
-
-        for (int32_t i = 0; i < row_size; i++)
-        {
-            const int32_t difference = input[i] - largest;
-            int32_t value = INT8_MIN;
-            if (difference >= diff_min)
-            {
-                const int32_t x = mg_doubling_high_mul(mg_wrap_shift_left(difference, shift), mult);
-                const int32_t scaled = mg_doubling_high_mul(reciprocal, mg_exp_on_negative(x));
-                const int32_t share = exponent > 31 ? 0 : mg_rounding_divide_by_pot(scaled, exponent);
-                value = mg_clamp(share + INT8_MIN, INT8_MIN, INT8_MAX);
-            }
-            output[i] = (int8_t)value;
-        }
+        mg_softmax_line_s8(input, row_size, 1, mult, shift, diff_min, output);
         input += row_size;
         output += row_size;
     }

@@ -1,37 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
+#include "mg_dot_s8.h"
+#include "mg_reach.h"
 #include "mg_support.h"
 
-/* The products of one output position and channel: input rows and columns that the window spreads to it. */
-static int32_t gather(const cmsis_nn_transpose_conv_params *params, const cmsis_nn_dims *input,
-                      const int8_t *image, const cmsis_nn_dims *filter, const int8_t *weights, int32_t out_y,
-                      int32_t out_x)
+/* Adds to `count`, 4 or 1, sums of neighbouring output channels what reaches a position; filter is the first one's. */
+static void gather(const cmsis_nn_transpose_conv_params *params, const cmsis_nn_dims *input,
+                   const cmsis_nn_dims *filter, mg_reach rows, mg_reach columns, const int8_t *image,
+                   const int8_t *weights, int32_t count, uint32_t *sums)
 {
-    int32_t sum = 0;
-    for (int32_t ky = 0; ky < filter->h; ky++)
+    const int32_t depth = input->c;
+    const int32_t filter_size = filter->h * filter->w * depth;
+    for (int32_t i = 0; i < rows.count; i++)
     {
-        const int32_t y = out_y + params->padding.h - ky;
-        if (y < 0 || y % params->stride.h != 0 || y / params->stride.h >= input->h)
+        const int8_t *x = image + ((rows.first + i) * input->w + columns.first) * depth;
+        const int8_t *w = weights + ((rows.tap - i * params->stride.h) * filter->w + columns.tap) * depth;
+        for (int32_t j = 0; j < columns.count; j++)
         {
-            continue;
-        }
-        for (int32_t kx = 0; kx < filter->w; kx++)
-        {
-            const int32_t x = out_x + params->padding.w - kx;
-            if (x < 0 || x % params->stride.w != 0 || x / params->stride.w >= input->w)
+            if (count == 4)
             {
-                continue;
+                mg_dot4_s8(sums, x + j * depth, params->input_offset, w - j * params->stride.w * depth, filter_size,
+                           depth);
             }
-            const int8_t *pixel = image + (y / params->stride.h * input->w + x / params->stride.w) * input->c;
-            const int8_t *tap = weights + (ky * filter->w + kx) * input->c;
-            for (int32_t c = 0; c < input->c; c++)
+            else
             {
-                sum = mg_wrap_add(sum, (pixel[c] + params->input_offset) * tap[c]);
+                sums[0] =
+                    mg_dot_s8(sums[0], x + j * depth, params->input_offset, w - j * params->stride.w * depth, depth);
             }
         }
     }
-    return sum;
 }
 
 /*
@@ -60,16 +58,30 @@ arm_cmsis_nn_status arm_transpose_conv_s8(
     {
         for (int32_t y = 0; y < output_dims->h; y++)
         {
+            const mg_reach rows =
+                mg_reach_of(y, transpose_conv_params->padding.h, stride.h, filter_dims->h, input_dims->h);
             for (int32_t x = 0; x < output_dims->w; x++)
             {
-                for (int32_t c = 0; c < output_dims->c; c++)
+                const mg_reach columns = mg_reach_of(x, transpose_conv_params->padding.w, stride.w, filter_dims->w,
+                                                     input_dims->w);
+                int32_t count;
+                for (int32_t c = 0; c < output_dims->c; c += count)
                 {
-                    const int32_t sum = gather(transpose_conv_params, input_dims, input_data, filter_dims,
-                                               filter_data + c * filter_size, y, x);
-                    *output_data++ = mg_requantize_s8(
-                        mg_wrap_add(sum, bias_data == NULL ? 0 : bias_data[c]), quant_params->multiplier[c],
-                        quant_params->shift[c], transpose_conv_params->output_offset,
-                        &transpose_conv_params->activation);
+                    uint32_t sums[4];
+                    count = c + 4 <= output_dims->c ? 4 : 1;
+                    for (int32_t i = 0; i < count; i++)
+                    {
+                        sums[i] = bias_data == NULL ? 0u : (uint32_t)bias_data[c + i];
+                    }
+                    gather(transpose_conv_params, input_dims, filter_dims, rows, columns, input_data,
+                           filter_data + c * filter_size, count, sums);
+                    for (int32_t i = 0; i < count; i++)
+                    {
+                        *output_data++ = mg_requantize_s8((int32_t)sums[i], quant_params->multiplier[c + i],
+                                                          quant_params->shift[c + i],
+                                                          transpose_conv_params->output_offset,
+                                                          &transpose_conv_params->activation);
+                    }
                 }
             }
         }

@@ -29,14 +29,25 @@ typedef struct
     int32_t input_2_strides[6];
 } mg_add_s8_params;
 
+/* The first input at the common scale. */
+static inline int32_t mg_scaled_1(const mg_add_s8_quant *quant, int8_t input)
+{
+    const int32_t wide = mg_wrap_shift_left(input + quant->input_1_offset, quant->left_shift);
+    return mg_requantize(wide, quant->input_1_multiplier, quant->input_1_shift);
+}
+
+/* The second input at the common scale. */
+static inline int32_t mg_scaled_2(const mg_add_s8_quant *quant, int8_t input)
+{
+    const int32_t wide = mg_wrap_shift_left(input + quant->input_2_offset, quant->left_shift);
+    return mg_requantize(wide, quant->input_2_multiplier, quant->input_2_shift);
+}
+
 static inline int8_t mg_add_one_s8(const mg_add_s8_quant *quant, int8_t input_1, int8_t input_2)
 {
-    const int32_t wide_1 = mg_wrap_shift_left(input_1 + quant->input_1_offset, quant->left_shift);
-    const int32_t wide_2 = mg_wrap_shift_left(input_2 + quant->input_2_offset, quant->left_shift);
-    const int32_t scaled_1 = mg_requantize(wide_1, quant->input_1_multiplier, quant->input_1_shift);
-    const int32_t scaled_2 = mg_requantize(wide_2, quant->input_2_multiplier, quant->input_2_shift);
-    return mg_requantize_s8(mg_wrap_add(scaled_1, scaled_2), quant->output_multiplier, quant->output_shift,
-                            quant->output_offset, &quant->activation);
+    return mg_requantize_s8(mg_wrap_add(mg_scaled_1(quant, input_1), mg_scaled_2(quant, input_2)),
+                            quant->output_multiplier, quant->output_shift, quant->output_offset,
+                            &quant->activation);
 }
 
 /* A factor of an input for mg_add_scaled: half is 0, and so is sign, where no bits are dropped. */

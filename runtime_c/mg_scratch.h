@@ -44,6 +44,11 @@
 #define MG_DEPTHWISE_CONV_S8_SCRATCH(kernel_h) \
     ((kernel_h) > MG_DEPTHWISE_LOCAL_ROWS ? MG_ROW_POINTERS_BYTES(kernel_h) : 0)
 
+/* Float convolutions likewise. */
+#define MG_CONV_F32_LOCAL_ROWS 16
+#define MG_CONV_F32_SCRATCH(kernel_h) \
+    ((kernel_h) > MG_CONV_F32_LOCAL_ROWS ? MG_ROW_POINTERS_BYTES(kernel_h) : 0)
+
 /* The int32 sums of one output position. */
 #define MG_AVGPOOL_S8_SCRATCH(channels) ((channels) * 4)
 

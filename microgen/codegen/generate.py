@@ -34,7 +34,7 @@ def generate(plan: Plan, board: Board, options: CodegenOptions) -> dict[str, byt
     placement = board.placement(options.placement)
     runtime_c = resources.runtime_c_dir()
     render = make_renderer()
-    view = build_view(plan, options.name, runtime_c)
+    view = build_view(plan, options.name, runtime_c, options.layouts)
     runtime = _runtime_files(view, runtime_c, plan.target.isa)
     library = plan.target.library
     tree = library.tree if isinstance(library, Linked) else None

@@ -19,13 +19,19 @@ from microgen.plan.model import Plan, Step
 CHECKED_TYPE = "arm_cmsis_nn_status"
 
 
-def build_view(plan: Plan, name: str, runtime_c: Path) -> ModelView:
-    """The view of ``plan`` for a project named ``name`` whose kernels come from ``runtime_c``."""
-    return _Builder(plan, name, runtime_c).build()
+def build_view(
+    plan: Plan, name: str, runtime_c: Path, layouts: Mapping[str, tuple[int, ...]] | None = None
+) -> ModelView:
+    """The view of ``plan`` for a project named ``name`` whose kernels come from ``runtime_c``.
+
+    ``layouts`` names inputs and outputs whose dimensions are the model file's, rearranged.
+    """
+    return _Builder(plan, name, runtime_c, layouts or {}).build()
 
 
 class _Builder:
-    def __init__(self, plan: Plan, name: str, runtime_c: Path) -> None:
+    def __init__(self, plan: Plan, name: str, runtime_c: Path, layouts: Mapping[str, tuple[int, ...]]) -> None:
+        self.layouts = layouts
         self.plan = plan
         self.name = name
         self.functions = kernels.functions(runtime_c)
@@ -168,6 +174,8 @@ class _Builder:
             address = self.tables.add(f"output{index}", value.name, value.const).symbol
         else:
             address = self.address(value, 0)
+        layout = self.layouts.get(value.name)
+        file_shape = None if layout is None else tuple(value.shape[layout.index(i)] for i in range(len(layout)))
         return PortView(
             index=index,
             name=value.name,
@@ -180,6 +188,7 @@ class _Builder:
             formula=formula,
             address=address,
             constant=value.is_const,
+            file_shape=file_shape,
         )
 
     def places(self, graph: Graph) -> tuple[PlaceView, ...]:

@@ -33,8 +33,8 @@ def manifest(
             "stack_bytes": options.stack_bytes,
             "placement": {role: region.name for role, region in project.placement.items()},
         },
-        "inputs": [_port(value) for value in plan.graph.inputs],
-        "outputs": [_port(value) for value in plan.graph.outputs],
+        "inputs": [_port(value, options) for value in plan.graph.inputs],
+        "outputs": [_port(value, options) for value in plan.graph.outputs],
         "macs": view.macs,
         "layers": [
             {
@@ -64,13 +64,14 @@ def manifest(
     return (json.dumps(document, indent=2, ensure_ascii=True) + "\n").encode("ascii")
 
 
-def _port(value: Value) -> dict[str, object]:
+def _port(value: Value, options: CodegenOptions) -> dict[str, object]:
     quant = value.type.quant
     known = quant is not None and quant.is_per_tensor
     return {
         "name": value.name,
         "dtype": str(value.type.dtype),
         "shape": list(value.shape),
+        "layout": list(options.layouts[value.name]) if value.name in options.layouts else None,
         "bytes": value.type.nbytes,
         "scale": quant.scale if quant is not None and known else None,
         "zero_point": quant.zero_point if quant is not None and known else None,

@@ -31,7 +31,8 @@ class CodegenOptions:
     compiled. ``projects`` are names of project writers (``microgen.codegen.projects``); ``optimize`` is one of
     OPTIMIZE; ``placement`` overrides the board's memory region for ``weights`` or ``arena``. ``stack_bytes`` is
     the size of the example application's stack. ``facts`` are added to the manifest's options (they must be
-    JSON).
+    JSON). ``layouts`` says of inputs and outputs, by name, how their dimensions derive from the model file's: generated
+    = file's.transpose(permutation).
 
     Raises UsageError for a name that is no free C identifier, for an unknown ``optimize`` and for a stack that
     is not a multiple of 8 of at least 512 bytes.
@@ -46,6 +47,7 @@ class CodegenOptions:
     stack_bytes: int = 4096
     placement: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, object] = field(default_factory=dict)
+    layouts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if sanitize.c_identifier(self.name) != self.name:

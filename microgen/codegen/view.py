@@ -59,7 +59,8 @@ class LayerView:
 @dataclass(frozen=True, slots=True)
 class PortView:
     """A graph input or output. ``scale`` is a literal, "" for a tensor without a per-tensor quantization;
-    ``formula`` is the real value of an element ``q``.
+    ``formula`` is the real value of an element ``q``. ``file_shape`` is the shape in the model file where the
+    dimensions were rearranged, else None.
     """
 
     index: int
@@ -73,6 +74,7 @@ class PortView:
     formula: str
     address: str
     constant: bool
+    file_shape: tuple[int, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,13 @@ class ModelView:
         """The calls whose scratch a linked CMSIS-NN is asked for; equal questions once."""
         found = {(call.query, call.scratch_bytes): call for layer in self.layers for call in layer.calls if call.query}
         return list(found.values())
+
+    @property
+    def uses_math(self) -> bool:
+        """Whether a number is written as a macro of ``<math.h>``."""
+        arguments = [argument for layer in self.layers for call in layer.calls for argument in call.args]
+        fields = [field for parameters in self.parameters for field in parameters.fields]
+        return any(macro in text for text in (*arguments, *fields) for macro in ("INFINITY", "NAN"))
 
     @property
     def macs(self) -> int:

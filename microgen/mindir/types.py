@@ -26,6 +26,12 @@ class DType(enum.Enum):
     INT32 = "int32"
     INT64 = "int64"
     BOOL = "bool"
+    # Known to the host runtime only.
+    FLOAT16 = "float16"
+    FLOAT64 = "float64"
+    UINT16 = "uint16"
+    UINT32 = "uint32"
+    UINT64 = "uint64"
 
     @property
     def numpy(self) -> np.dtype[np.generic]:
@@ -40,7 +46,7 @@ class DType(enum.Enum):
     @property
     def is_float(self) -> bool:
         """Whether elements are floating point."""
-        return self is DType.FLOAT32
+        return self in (DType.FLOAT32, DType.FLOAT16, DType.FLOAT64)
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -126,7 +132,7 @@ class TensorType:
             self._check_quant(self.quant)
 
     def _check_quant(self, quant: QuantParams) -> None:
-        if self.dtype in (DType.FLOAT32, DType.BOOL):
+        if self.dtype.is_float or self.dtype is DType.BOOL:
             raise VerifyError(f"a {self.dtype} tensor has quantization parameters")
         low, high = self.dtype.limits
         bad = next((z for z in quant.zero_points if not low <= z <= high), None)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from microgen import arith
+from microgen.arith import Numbers
 from microgen.mindir import Node
+from microgen.ops.arithmetic import Arithmetic, arithmetic_samples
 from microgen.ops.base import Sample
-from microgen.ops.binary import Binary, binary_samples, scale_and_zero_point
+from microgen.ops.binary import int8_samples, scale_and_zero_point, scaled_operands
 from microgen.ops.call import Arg, Input, Int, Output
 
 # Bits by which both operands are refined before they are brought to one scale.
@@ -17,24 +19,25 @@ _LEFT_SHIFT = 20
 
 
 @dataclass(frozen=True)
-class Add(Binary):
-    """Both operands are scaled to twice the larger input scale, added, and scaled to the output's."""
+class Add(Arithmetic):
+    """In int8, both operands are scaled to twice the larger input scale, added, and scaled to the output's."""
 
     name: ClassVar[str] = "Add"
     tflite: ClassVar[tuple[str, ...]] = ("ADD",)
     tflite_options: ClassVar[str | None] = "AddOptions"
+    onnx: ClassVar[tuple[str, ...]] = ("Add",)
+    mindspore: ClassVar[tuple[str, ...]] = ("Add", "TensorAdd")
     plain_kernel: ClassVar[str] = "arm_elementwise_add_s8"
-    strided_kernel: ClassVar[str] = "mg_add_s8"
+    stem: ClassVar[str] = "add"
+
+    def compute(self, first: Numbers, second: Numbers) -> Numbers:
+        result: Numbers = first + second
+        return result
 
     def combine(self, node: Node, first: arith.Ints, second: arith.Ints) -> arith.Ints:
         q = self.quant_fields(node)
-        scaled = [
-            arith.multiply_by_quantized_multiplier(
-                (x + q[f"input_{i}_offset"]) << _LEFT_SHIFT, q[f"input_{i}_multiplier"], q[f"input_{i}_shift"]
-            )
-            for i, x in ((1, first), (2, second))
-        ]
-        total = arith.wrap32(scaled[0] + scaled[1])
+        a, b = scaled_operands(q, first, second)
+        total = arith.wrap32(a + b)
         return (
             arith.multiply_by_quantized_multiplier(total, q["output_multiplier"], q["output_shift"])
             + q["output_offset"]
@@ -85,4 +88,5 @@ class Add(Binary):
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:
-        yield from binary_samples(cls, 0.08)
+        yield from int8_samples(cls, 0.08)
+        yield from arithmetic_samples(cls)

@@ -18,9 +18,14 @@ from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Graph, Node, Operator, Value
 from microgen.ops.attributes import Activation, Padding
 from microgen.ops.call import Call, Target
+from microgen.ops.layout import Permutation, Permuted
+from microgen.ops.onnx_form import OnnxForm, OnnxSource
+from microgen.ops.quantization import QuantRule
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
 Constraint = Callable[["Op", Node], "str | None"]
+#: Element types that the generated C has kernels and literals for.
+DEVICE_TYPES = frozenset((DType.FLOAT32, DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL))
 C = TypeVar("C", bound=Callable[..., "str | None"])
 
 
@@ -32,6 +37,13 @@ def constraint(method: C) -> C:
     """
     assert method.__doc__, f"{method.__name__}: a constraint's docstring is its text"
     method.is_constraint = True  # type: ignore[attr-defined]
+    return method
+
+
+def device_constraint(method: C) -> C:
+    """Mark a limit of the generated C alone, as ``constraint`` does: the host runtime computes such nodes."""
+    constraint(method)
+    method.only_on_device = True  # type: ignore[attr-defined]
     return method
 
 
@@ -53,6 +65,10 @@ class Op(Operator):
     tflite: ClassVar[tuple[str, ...]] = ()
     #: The options table of those operators in the schema (``"Conv2DOptions"``), None without one.
     tflite_options: ClassVar[str | None] = None
+    #: ONNX operators (default domain) that map to this operator one to one.
+    onnx: ClassVar[tuple[str, ...]] = ()
+    #: MindSpore primitives that map to this operator one to one and have no attributes of their own.
+    mindspore: ClassVar[tuple[str, ...]] = ()
     #: Whether a following clamp can be merged into the ``activation`` attribute.
     fuses_clamp: ClassVar[bool] = False
     #: Whether the output is the first input's bytes under another type: no code, no copy.
@@ -61,13 +77,34 @@ class Op(Operator):
     # Source formats -----------------------------------------------------------------------------------
 
     @classmethod
+    def tflite_table(cls, operator: str) -> str | None:
+        """The options table of ``operator``, one of ``tflite``, where they differ."""
+        return cls.tflite_options
+
+    @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
         """The operator and its MindIR inputs; VerifyError for options that make no sense."""
         return cls(), source.inputs
 
     def to_tflite(self, node: Node) -> TFLiteForm:
         """How ``node`` is written to a .tflite file; VerifyError where the format cannot express it."""
+        if not self.tflite:
+            raise VerifyError("TensorFlow Lite has no such operator", where=node.label)
         return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options)
+
+    @classmethod
+    def from_onnx(cls, source: OnnxSource) -> tuple[Op, tuple[Value | None, ...]]:
+        """The operator and its MindIR inputs; VerifyError for attributes that cannot be expressed."""
+        return cls(), source.inputs
+
+    def to_onnx(self, node: Node) -> OnnxForm:
+        """How ``node`` in float, whose dimensions are in MindIR's order, is written to an ONNX file.
+
+        VerifyError where one ONNX operator cannot express it.
+        """
+        if not self.onnx:
+            raise VerifyError("ONNX has no such operator", where=node.label)
+        return OnnxForm(self.onnx[0], node.inputs)
 
     # Typing -------------------------------------------------------------------------------------------
 
@@ -76,7 +113,7 @@ class Op(Operator):
         """Element type and shape of every output, from the inputs; VerifyError when they do not fit together."""
 
     def check(self, node: Node) -> None:
-        """Raise VerifyError unless types, shapes and this operator's constraints hold."""
+        """Raise VerifyError unless types, shapes and the constraints of the host runtime hold."""
         self.check_types(node)
         for problem in self.problems(node):
             raise VerifyError(problem, where=node.label)
@@ -105,12 +142,24 @@ class Op(Operator):
         for method in members.values():
             yield (inspect.getdoc(method) or "").splitlines()[0].rstrip("."), method
 
-    def problems(self, node: Node) -> Iterator[str]:
-        """What keeps ``node`` from being compiled: one line per constraint that it breaks."""
+    def problems(self, node: Node, *, device: bool = False) -> Iterator[str]:
+        """What keeps ``node`` from running on the host or, with ``device``, from being compiled to C: one line per
+        constraint that it breaks.
+        """
         for rule, method in self.constraints():
+            if getattr(method, "only_on_device", False) and not device:
+                continue
             found = method(self, node)
             if found is not None:
                 yield f"{rule}, but {found}"
+
+    @device_constraint
+    def element_types(self, node: Node) -> str | None:
+        """tensors hold float32, int8, uint8, int16, int32, int64 or bool"""
+        for value in (*node.inputs, *node.outputs):
+            if value is not None and value.type.dtype not in DEVICE_TYPES:
+                return f"{value.name!r} is {value.type.dtype}"
+        return None
 
     # Meaning ------------------------------------------------------------------------------------------
 
@@ -125,6 +174,12 @@ class Op(Operator):
     def macs(self, node: Node) -> int:
         """Multiply-accumulates of one inference."""
         return 0
+
+    # Quantization -------------------------------------------------------------------------------------
+
+    def quant_rule(self, node: Node) -> QuantRule | None:
+        """How ``node``, in float so far, becomes int8; None when the operator has no int8 form and stays float."""
+        return None
 
     # Facts for the passes -----------------------------------------------------------------------------
 
@@ -150,6 +205,14 @@ class Op(Operator):
 
     def with_padding(self, node: Node, extra: Padding) -> Op | None:
         """``node``'s operator on an image that lacks ``extra`` padding (of zero points); None when it cannot be."""
+        return None
+
+    def permuted(self, node: Node, permutation: Permutation) -> Permuted | None:
+        """This operator on operands whose dimensions are rearranged by ``permutation``; None when there is none.
+
+        ``permutation`` is that of the first input which is not a constant: dimension i of the rearranged operand is
+        dimension ``permutation[i]`` of the present one (NumPy's ``transpose``).
+        """
         return None
 
     def simplified(self, node: Node) -> Node | None:

@@ -1,4 +1,4 @@
-"""What ADD and MUL share: broadcasting, the fused activation, the choice between the plain and the strided kernel."""
+"""What functions of two tensors share: broadcasting, NumPy's arithmetic, the kernels with strides."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 
 from microgen import arith
+from microgen.arith import Numbers
 from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.attributes import Activation
-from microgen.ops.base import Op, Sample, constraint
-from microgen.ops.call import Arg, Call, FieldValue, Input, Int, Output, Struct, Target
-from microgen.ops.constraints import fused_activation, quantized_int8
-from microgen.ops.tflite_form import ACTIVATION, TFLiteForm, TFLiteSource
+from microgen.ops.base import Op, Sample, constraint, device_constraint
+from microgen.ops.call import Call, FieldValue, Input, Int, Output, Struct, Target
+from microgen.ops.constraints import device_arithmetic, is_quantized, quantized_or_plain, short
+from microgen.ops.layout import Permutation, Permuted
+from microgen.ops.onnx_form import OnnxSource
+from microgen.ops.quantization import QuantRule
+from microgen.ops.tflite_form import TFLiteSource
 
 # Dimensions of the strided kernels' parameter blocks.
 _RANK = 6
@@ -28,43 +32,50 @@ Shape: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Binary(Op):
-    """An elementwise function of two int8 tensors whose shapes broadcast."""
+    """An elementwise function of two tensors whose shapes broadcast as in NumPy."""
 
-    activation: Activation = Activation.NONE
-
-    fuses_clamp: ClassVar[bool] = True
-    #: The kernel for operands of the output's shape, from CMSIS-NN.
-    plain_kernel: ClassVar[str]
-    #: The kernel that broadcasts.
-    strided_kernel: ClassVar[str]
+    #: The float kernel's name without ``mg_`` and ``_f32``.
+    stem: ClassVar[str]
+    #: Whether there is an int8 form.
+    quantizes: ClassVar[bool] = True
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
-        return cls(fused_activation(source)), (source.input(0), source.input(1))
+        return cls(), (source.input(0), source.input(1))
 
-    def to_tflite(self, node: Node) -> TFLiteForm:
-        options = {"FusedActivationFunction": ACTIVATION.index(self.activation.value)}
-        return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options, options, version=2)
+    @classmethod
+    def from_onnx(cls, source: OnnxSource) -> tuple[Op, tuple[Value | None, ...]]:
+        if source.has("broadcast") or source.has("axis"):
+            raise VerifyError(
+                "attributes broadcast and axis are of operator sets before 7",
+                hint="Convert the model with onnx.version_converter",
+            )
+        return cls(), (source.input(0), source.input(1))
 
     def infer(self, node: Node) -> tuple[tuple[DType, Shape], ...]:
         first, second = node.input(0), node.input(1)
         if first.type.dtype is not second.type.dtype:
             raise VerifyError(f"the inputs are {first.type.dtype} and {second.type.dtype}")
-        try:
-            shape = np.broadcast_shapes(first.shape, second.shape)
-        except ValueError:
-            raise VerifyError(f"shapes {list(first.shape)} and {list(second.shape)} do not broadcast") from None
-        return ((first.type.dtype, shape),)
+        return ((first.type.dtype, broadcast_shape(first, second)),)
 
     @constraint
-    def int8_tensors(self, node: Node) -> str | None:
-        """inputs and output are int8 with quantization parameters, one scale each"""
-        return quantized_int8(node, (node.input(0), node.input(1), node.output))
+    def tensor_types(self, node: Node) -> str | None:
+        """inputs and output are numbers of one type, or int8 with quantization parameters, one scale each"""
+        if node.input(0).type.dtype is DType.BOOL:
+            return f"{short(node.input(0))} is bool"
+        if not self.quantizes and is_quantized(node):
+            return f"{short(node.input(0))} is quantized"
+        return quantized_or_plain(node, (node.input(0), node.input(1), node.output))
+
+    @device_constraint
+    def device_types(self, node: Node) -> str | None:
+        """inputs are float32 or quantized int8"""
+        return device_arithmetic(node.input(0), node.input(1))
 
     @constraint
     def representable(self, node: Node) -> str | None:
         """the scales of inputs and output are of comparable size"""
-        if self.int8_tensors(node) is not None:
+        if not is_quantized(node) or self.tensor_types(node) is not None:
             return None
         try:
             self.quant_fields(node)
@@ -73,52 +84,130 @@ class Binary(Op):
         return None
 
     @abstractmethod
-    def combine(self, node: Node, first: arith.Ints, second: arith.Ints) -> arith.Ints:
-        """The function on quantized values, before the clamp."""
+    def compute(self, first: Numbers, second: Numbers) -> Numbers:
+        """The function on arrays that broadcast, in the arithmetic of their element type."""
 
-    @abstractmethod
+    def combine(self, node: Node, first: arith.Ints, second: arith.Ints) -> Numbers:
+        """The function on quantized values, before they are clamped."""
+        raise NotImplementedError
+
+    def clamp(self, node: Node) -> tuple[int, int]:
+        """The bounds of quantized results."""
+        return node.output.type.dtype.limits
+
     def quant_fields(self, node: Node) -> dict[str, int]:
-        """Offsets, multipliers and shifts by their names in the strided kernel; ValueError when out of range."""
-
-    @abstractmethod
-    def plain_arguments(self, node: Node) -> tuple[Arg, ...]:
-        """The plain kernel's arguments up to and with the output's shift."""
+        """Offsets, multipliers and shifts by their names in the int8 kernel; ValueError when out of range."""
+        return {}
 
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-        rank = len(node.output.shape)
-        operands = []
-        for array in inputs:
-            assert array is not None
-            # Shapes align at their last dimension; the sample axis stays in front of all others.
-            shape = (array.shape[0], *(1,) * (rank + 1 - array.ndim), *array.shape[1:])
-            operands.append(array.reshape(shape).astype(np.int64))
-        low, high = self.activation.bounds(node.output.type)
-        return [np.clip(self.combine(node, operands[0], operands[1]), low, high).astype(np.int8)]
+        first, second = aligned(node, inputs)
+        dtype = node.output.type.dtype.numpy
+        if is_quantized(node):
+            combined = self.combine(node, first.astype(np.int64), second.astype(np.int64))
+            return [combined if dtype == np.bool_ else np.clip(combined, *self.clamp(node)).astype(dtype)]
+        with np.errstate(all="ignore"):
+            if first.dtype == np.float16:
+                return [self.compute(first.astype(np.float32), second.astype(np.float32)).astype(dtype)]
+            return [self.compute(first, second).astype(dtype)]
+
+    def quant_rule(self, node: Node) -> QuantRule | None:
+        return QuantRule() if self.quantizes else None
+
+    def permuted(self, node: Node, permutation: Permutation) -> Permuted | None:
+        return permuted_operands(self, node, permutation)
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
-        low, high = self.activation.bounds(node.output.type)
-        size = node.output.type.elements
-        if self.in_place(node) == (0, 1):
-            tail = (Int(low), Int(high), Int(size))
-            return (Call(self.plain_kernel, (*self.plain_arguments(node), *tail)),)
-        dims, first, second = merged_loops(node.input(0).shape, node.input(1).shape, node.output.shape)
+        if is_quantized(node):
+            return self.lower_int8(node)
+        return (Call(f"mg_{self.stem}_f32", (self.float_params(node), Input(0), Input(1), Output())),)
+
+    def float_params(self, node: Node) -> Struct:
+        """The first argument of the float kernel."""
+        return Struct("mg_broadcast", loop_fields(node))
+
+    def lower_int8(self, node: Node) -> tuple[Call, ...]:
+        """The C calls for quantized operands."""
+        return (self.strided_call(node, f"mg_{self.stem}_s8"),)
+
+    def strided_call(self, node: Node, kernel: str, params: str | None = None) -> Call:
+        """The call of an int8 kernel that broadcasts; ``params`` is its struct's name without ``_params``."""
+        params = params or kernel
+        low, high = self.clamp(node)
         numbers = tuple((name, Int(value)) for name, value in self.quant_fields(node).items())
         activation = Struct("cmsis_nn_activation", (("min", Int(low)), ("max", Int(high))))
-        fields: tuple[tuple[str, FieldValue], ...] = (
-            ("quant", Struct(f"{self.strided_kernel}_quant", (*numbers, ("activation", activation)))),
-            ("dims", tuple(map(Int, dims))),
-            ("input_1_strides", tuple(map(Int, first))),
-            ("input_2_strides", tuple(map(Int, second))),
-        )
-        return (
-            Call(self.strided_kernel, (Struct(f"{self.strided_kernel}_params", fields), Input(0), Input(1), Output())),
-        )
+        quant = Struct(f"{params}_quant", (*numbers, ("activation", activation)))
+        struct = Struct(f"{params}_params", (("quant", quant), *loop_fields(node)))
+        return Call(kernel, (struct, Input(0), Input(1), Output()))
 
     def in_place(self, node: Node) -> tuple[int, ...]:
         # An operand that is not repeated lies in memory as the output does and is read once, just before
         # the output's element is written.
-        size = node.output.type.elements
-        return tuple(i for i in (0, 1) if node.input(i).type.elements == size)
+        wanted = (node.output.type.elements, node.output.type.dtype.size)
+        kinds = [node.input(i).type for i in (0, 1)]
+        return tuple(i for i, kind in enumerate(kinds) if (kind.elements, kind.dtype.size) == wanted)
+
+
+def broadcast_shape(first: Value, second: Value) -> Shape:
+    """The common shape; VerifyError when there is none."""
+    try:
+        return np.broadcast_shapes(first.shape, second.shape)
+    except ValueError:
+        raise VerifyError(f"shapes {list(first.shape)} and {list(second.shape)} do not broadcast") from None
+
+
+def aligned(node: Node, inputs: Sequence[Array | None]) -> tuple[Numbers, Numbers]:
+    """The two operands, of the output's rank behind the sample axis, which stays in front of all others."""
+    rank = len(node.output.shape)
+    operands = []
+    for array in inputs[:2]:
+        assert array is not None
+        operands.append(array.reshape(array.shape[0], *(1,) * (rank + 1 - array.ndim), *array.shape[1:]))
+    return operands[0], operands[1]
+
+
+def permuted_operands(op: Op, node: Node, permutation: Permutation) -> Permuted:
+    """``op``, which broadcasts, on rearranged operands: all are rearranged alike, counted from their last dimension;
+    those of one element stay.
+    """
+    more = len(node.output.shape) - len(permutation)
+    full = (*range(more), *(more + axis for axis in permutation))
+    inputs: list[Permutation | None] = []
+    leads = True
+    for value in node.inputs:
+        if value is None:
+            inputs.append(None)
+        elif leads and not value.is_const:
+            inputs.append(permutation)
+            leads = False
+        else:
+            inputs.append(None if value.type.elements == 1 else full)
+    return Permuted(op, tuple(inputs), (full,) * len(node.outputs))
+
+
+def loop_fields(node: Node) -> tuple[tuple[str, FieldValue], ...]:
+    """The fields of a parameter struct that tell a kernel how to broadcast."""
+    dims, first, second = merged_loops(node.input(0).shape, node.input(1).shape, node.output.shape)
+    return (
+        ("dims", tuple(map(Int, dims))),
+        ("input_1_strides", tuple(map(Int, first))),
+        ("input_2_strides", tuple(map(Int, second))),
+    )
+
+
+def float_samples(op: Op, dtype: DType = DType.FLOAT32, prefix: str = "f32") -> Iterator[Sample]:
+    """Samples of plain numbers that serve every binary operator."""
+    image = (1, 3, 4, 5)
+
+    def make(id: str, first: Shape, second: Shape) -> Sample:
+        return sampling.single(op, f"{prefix}_{id}", [TensorType(dtype, shape) for shape in (first, second)], None)
+
+    yield make("image", image, image)
+    yield make("one", (1,), (1,))
+    yield make("odd", (67,), (67,))
+    yield make("scalar_second", image, ())
+    yield make("channels_second", image, (5,))
+    yield make("inner", image, (1, 3, 4, 1))
+    yield make("rank6", (2, 1, 2, 1, 3, 1), (2, 2, 2, 3, 3, 2))
 
 
 def merged_loops(first: Shape, second: Shape, output: Shape) -> tuple[Shape, Shape, Shape]:
@@ -149,14 +238,30 @@ def _strides(shape: Shape, rank: int) -> list[int]:
     return [math.prod(padded[i + 1 :]) if padded[i] > 1 else 0 for i in range(rank)]
 
 
+def scaled_operands(q: dict[str, int], first: arith.Ints, second: arith.Ints) -> tuple[arith.Ints, arith.Ints]:
+    """Both operands, refined by ``left_shift`` bits, at one scale; ``q`` has the fields of ``mg_add_s8_quant``."""
+    one, two = (
+        arith.multiply_by_quantized_multiplier(
+            (x + q[f"input_{i}_offset"]) << q["left_shift"], q[f"input_{i}_multiplier"], q[f"input_{i}_shift"]
+        )
+        for i, x in ((1, first), (2, second))
+    )
+    return one, two
+
+
 def scale_and_zero_point(value: Value) -> tuple[float, int]:
     """The per-tensor quantization of ``value``."""
     assert value.type.quant is not None
     return value.type.quant.scale, value.type.quant.zero_point
 
 
-def binary_samples(make: Callable[[Activation], Op], scale: float) -> Iterator[Sample]:
-    """Samples that serve every binary operator; ``scale`` suits the result of two operands of scale 0.05."""
+def int8_samples(make: Callable[[Activation], Op], scale: float | None, *, fuses: bool = True) -> Iterator[Sample]:
+    """Samples that serve every binary operator: ``scale`` suits the result of two operands of scale 0.05, None stands
+    for a result that is not quantized; ``fuses`` says whether the operator takes an activation.
+    """
+    unit = 1.0 if scale is None else scale
+    # The reference's comparisons take scales below 1.
+    largest = 0.9 if scale is None else 3.0
 
     def sample(
         id: str,
@@ -165,7 +270,7 @@ def binary_samples(make: Callable[[Activation], Op], scale: float) -> Iterator[S
         *,
         activation: Activation = Activation.NONE,
         quants: tuple[tuple[float, int], tuple[float, int]] = ((0.05, 3), (0.04, -7)),
-        output: tuple[float, int] = (scale, -5),
+        output: tuple[float, int] = (unit, -5),
         constant: int | None = None,
         twice: bool = False,
     ) -> Sample:
@@ -178,24 +283,26 @@ def binary_samples(make: Callable[[Activation], Op], scale: float) -> Iterator[S
             operands[constant] = Value("constant", kind, data)
         if twice:
             operands = [Value("input_0", sampling.int8(first, *quants[0]))] * 2
-        return sampling.single(make(activation), id, operands, QuantParams.per_tensor(*output))
+        quant = None if scale is None else QuantParams.per_tensor(*output)
+        return sampling.single(make(activation), id, operands, quant)
 
     image = (1, 3, 4, 5)
     yield sample("image", image, image)
     yield sample("one", (1,), (1,))
     yield sample("odd", (67,), (67,))
-    for activation in (Activation.RELU, Activation.RELU6, Activation.RELU_N1_TO_1):
-        yield sample(activation.value.lower(), (2, 33), (2, 33), activation=activation)
-    yield sample("relu_low", (65,), (65,), activation=Activation.RELU, output=(scale, -128))
-    yield sample("zero_points_low", (65,), (65,), quants=((0.05, -128), (0.05, -128)), output=(scale, -128))
-    yield sample("zero_points_high", (65,), (65,), quants=((0.05, 127), (0.05, 127)), output=(scale, 127))
-    yield sample("zero_points_apart", (65,), (65,), quants=((0.05, -128), (0.05, 127)), output=(scale, 0))
-    yield sample("scales_apart", (65,), (65,), quants=((3.0, 4), (0.0005, -9)), output=(3.0 * scale, 1))
-    yield sample("saturating", (65,), (65,), output=(scale / 40, 0))
-    yield sample("vanishing", (65,), (65,), output=(scale * 500, 0))
+    if fuses:
+        for activation in (Activation.RELU, Activation.RELU6, Activation.RELU_N1_TO_1):
+            yield sample(activation.value.lower(), (2, 33), (2, 33), activation=activation)
+        yield sample("relu_low", (65,), (65,), activation=Activation.RELU, output=(unit, -128))
+    yield sample("zero_points_low", (65,), (65,), quants=((0.05, -128), (0.05, -128)), output=(unit, -128))
+    yield sample("zero_points_high", (65,), (65,), quants=((0.05, 127), (0.05, 127)), output=(unit, 127))
+    yield sample("zero_points_apart", (65,), (65,), quants=((0.05, -128), (0.05, 127)), output=(unit, 0))
+    yield sample("scales_apart", (65,), (65,), quants=((largest, 4), (0.0005, -9)), output=(3.0 * unit, 1))
+    yield sample("saturating", (65,), (65,), output=(unit / 40, 0))
+    yield sample("vanishing", (65,), (65,), output=(unit * 500, 0))
     yield sample("constant_second", image, image, constant=1)
     yield sample("constant_first", image, image, constant=0)
-    yield sample("constant_channels", image, (5,), constant=1, activation=Activation.RELU)
+    yield sample("constant_channels", image, (5,), constant=1, activation=Activation.RELU if fuses else Activation.NONE)
     yield sample("constant_scalar", image, (), constant=1)
     yield sample("same_value", image, image, twice=True)
     for id, first, second in (

@@ -15,7 +15,11 @@ from microgen.ops import sampling
 from microgen.ops.attributes import Activation
 from microgen.ops.base import Op, Sample, constraint
 from microgen.ops.call import Arg, Call, Input, Int, Output, Target
-from microgen.ops.constraints import fused_activation, quantized_int8
+from microgen.ops.constraints import fused_activation
+from microgen.ops.layout import Permutation, Permuted
+from microgen.ops.movement import unequal_quantization
+from microgen.ops.onnx_form import OnnxForm, OnnxSource
+from microgen.ops.quantization import QuantRule
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
 # CMSIS-NN's functions by the axis, counted from the last; their sizes are uint16.
@@ -32,6 +36,7 @@ class Concatenation(Op):
     name: ClassVar[str] = "Concatenation"
     tflite: ClassVar[tuple[str, ...]] = ("CONCATENATION",)
     tflite_options: ClassVar[str | None] = "ConcatenationOptions"
+    onnx: ClassVar[tuple[str, ...]] = ("Concat",)
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
@@ -42,6 +47,14 @@ class Concatenation(Op):
 
     def to_tflite(self, node: Node) -> TFLiteForm:
         return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options, {"Axis": self.axis}, version=2)
+
+    @classmethod
+    def from_onnx(cls, source: OnnxSource) -> tuple[Op, tuple[Value | None, ...]]:
+        axis = source.integer("axis", 1) if source.opset < 4 else source.integer("axis")
+        return cls(axis), source.inputs
+
+    def to_onnx(self, node: Node) -> OnnxForm:
+        return OnnxForm("Concat", node.inputs, {"axis": self.axis})
 
     def infer(self, node: Node) -> tuple[tuple[DType, tuple[int, ...]], ...]:
         if not node.inputs or None in node.inputs:
@@ -62,16 +75,16 @@ class Concatenation(Op):
         return ((first.dtype, (*first.shape[:axis], length, *first.shape[axis + 1 :])),)
 
     @constraint
-    def int8_tensors(self, node: Node) -> str | None:
-        """inputs and output are int8 with quantization parameters, one scale each"""
-        return quantized_int8(node, (*(v for v in node.inputs if v is not None), node.output))
-
-    @constraint
     def same_quantization(self, node: Node) -> str | None:
-        """all inputs and the output have the same scale and zero point"""
-        wanted = node.output.type.quant
-        other = next((v for v in node.inputs if v is not None and v.type.quant != wanted), None)
-        return None if other is None else f"{other.name!r} has {other.type.quant}, the output {wanted}"
+        """all inputs and the output have the same scale and zero point, one for the whole tensor"""
+        return unequal_quantization(node.output, *(v for v in node.inputs if v is not None))
+
+    def quant_rule(self, node: Node) -> QuantRule | None:
+        return QuantRule(tied=True)
+
+    def permuted(self, node: Node, permutation: Permutation) -> Permuted | None:
+        axis = permutation.index(self.axis % len(permutation))
+        return Permuted(Concatenation(axis), (permutation,) * len(node.inputs), (permutation,))
 
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         arrays = [a for a in inputs if a is not None]
@@ -85,16 +98,17 @@ class Concatenation(Op):
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         output = node.output.shape
         axis = self.axis % len(output)
-        cmsis = len(output) <= len(_BY_AXIS) and max(output) <= _MAX_SIZE
+        size = node.output.type.dtype.size
+        cmsis = node.output.type.dtype is DType.INT8 and len(output) <= len(_BY_AXIS) and max(output) <= _MAX_SIZE
         calls, start = [], 0
         for index in range(len(node.inputs)):
             shape = node.input(index).shape
             if cmsis:
                 calls.append(_cmsis_call(index, shape, output, axis, start))
             else:
-                # Lengths in bytes, which are int8 elements.
-                row, inner = math.prod(output[axis:]), math.prod(shape[axis:])
-                numbers = (math.prod(shape[:axis]), inner, row, start * math.prod(shape[axis + 1 :]))
+                # Lengths in bytes.
+                row, inner = size * math.prod(output[axis:]), size * math.prod(shape[axis:])
+                numbers = (math.prod(shape[:axis]), inner, row, start * size * math.prod(shape[axis + 1 :]))
                 calls.append(Call("mg_concat", (Input(index), Output(), *map(Int, numbers))))
             start += shape[axis]
         return tuple(calls)
@@ -126,6 +140,14 @@ class Concatenation(Op):
         quant = QuantParams.per_tensor(0.05, 3)
         twice = Value("input_0", TensorType(DType.INT8, (2, 3), quant))
         yield sampling.single(cls(1), "same_value", [twice, twice], quant)
+        for axis in range(4):
+            one, other = [1, 2, 3, 5], [1, 2, 3, 5]
+            other[axis] += 2
+            floats = [sampling.float32(one), sampling.float32(other)]
+            yield sampling.single(cls(axis), f"f32_axis_{axis}", floats, None)
+        for dtype in (DType.INT32, DType.INT64, DType.BOOL):
+            plain = [TensorType(dtype, (2, 9)), TensorType(dtype, (2, 8))]
+            yield sampling.single(cls(1), f"{dtype}", plain, None)
 
 
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:

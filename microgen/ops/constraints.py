@@ -28,15 +28,53 @@ def quantized_int8(node: Node, per_tensor: tuple[Value, ...], others: tuple[Valu
     return None
 
 
+def quantized_or_plain(node: Node, per_tensor: tuple[Value, ...], others: tuple[Value, ...] = ()) -> str | None:
+    """What is wrong with tensors that must be quantized int8, ``per_tensor`` ones with a single scale, or else all
+    of one element type without quantization parameters: the limit of the host runtime.
+    """
+    values = (*per_tensor, *others)
+    if any(value.type.quant is not None for value in values):
+        return quantized_int8(node, per_tensor, others)
+    first = values[0]
+    for value in values[1:]:
+        if value.type.dtype is not first.type.dtype:
+            return f"{short(first)} is {first.type.dtype} and {short(value)} is {value.type.dtype}"
+    return None
+
+
+def quantized_or_float(node: Node, per_tensor: tuple[Value, ...], others: tuple[Value, ...] = ()) -> str | None:
+    """Like ``quantized_or_plain`` for operators that make no sense of plain integers."""
+    found = quantized_or_plain(node, per_tensor, others)
+    if found is None and per_tensor[0].type.quant is None and not per_tensor[0].type.dtype.is_float:
+        return f"{short(per_tensor[0])} is {per_tensor[0].type.dtype} without quantization parameters"
+    return found
+
+
+def device_arithmetic(*values: Value | None) -> str | None:
+    """What is wrong with operands of a computation in C, which must all be quantized int8 or all float32; None
+    stands for an absent one. That quantized and plain ones are not mixed, ``quantized_or_plain`` says already.
+    """
+    for value in values:
+        if value is None or value.type.quant is not None or value.type.dtype is DType.FLOAT32:
+            continue
+        return f"{short(value)} is {value.type.dtype}"
+    return None
+
+
+def is_quantized(node: Node) -> bool:
+    """Whether a node computes in quantized int8, that is, whether its first input is quantized."""
+    return node.input(0).type.quant is not None
+
+
 def not_constant(*values: Value | None) -> str | None:
     """The first of ``values`` that is computed at run time."""
     found = next((v for v in values if v is not None and not v.is_const), None)
     return None if found is None else f"{short(found)} is computed at run time"
 
 
-def wrong_bias(bias: Value | None) -> str | None:
-    """What is wrong with a bias that must be int32."""
-    return None if bias is None or bias.type.dtype is DType.INT32 else f"{short(bias)} is {bias.type.dtype}"
+def wrong_bias(bias: Value | None, wanted: DType = DType.INT32) -> str | None:
+    """What is wrong with a bias that must be of a type: int32 in quantized arithmetic, else that of the input."""
+    return None if bias is None or bias.type.dtype is wanted else f"{short(bias)} is {bias.type.dtype}"
 
 
 def fused_activation(source: TFLiteSource) -> Activation:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from microgen.errors import VerifyError
-from microgen.mindir import Array, Node, QuantParams, TensorType, Value
+from microgen.mindir import Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
-from microgen.ops.attributes import Activation, same_or_valid
+from microgen.ops.attributes import Activation, image_size, same_or_valid
 from microgen.ops.base import Sample
 from microgen.ops.call import Call, Context, Input, Isa, Output, Target, nhwc
+from microgen.ops.constraints import is_quantized
 from microgen.ops.convolution import Convolution, bias_argument, bias_dims, patches, per_channel_quant, row_pointers
+from microgen.ops.floats import FloatArray
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Conv2D(Convolution):
     tflite: ClassVar[tuple[str, ...]] = ("CONV_2D",)
     tflite_options: ClassVar[str | None] = "Conv2DOptions"
     channel_axis: ClassVar[int] = 0
+    input_axis: ClassVar[int | None] = 3
+    float_kernel: ClassVar[str] = "mg_conv_f32"
 
     def check_channels(self, node: Node) -> int:
         depth, filter_ = node.input(0).shape[3], node.input(1).shape
@@ -32,39 +36,25 @@ class Conv2D(Convolution):
             raise VerifyError(f"{depth} input channels do not divide into groups for filter {list(filter_)}")
         return filter_[0]
 
-    def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-        image, filter_ = inputs[0], node.input(1).const
-        quant = node.input(0).type.quant
-        assert image is not None and quant is not None
-        samples, batch, _, _, depth = image.shape
-        out_h, out_w, channels = node.output.shape[1:]
-        kernel_h, kernel_w, group_depth = filter_.shape[1:]
-        # float64 matrix products of integers are exact (sums stay far below 2^53) and run on BLAS.
-        real = image.reshape(-1, *image.shape[2:]).astype(np.float64) - quant.zero_point
-        pad = self.padding
-        padded = np.pad(real, ((0, 0), (pad.top, pad.bottom), (pad.left, pad.right), (0, 0)))
-        taps = []
-        for y in range(kernel_h):
-            for x in range(kernel_w):
-                y0, x0 = y * self.dilation[0], x * self.dilation[1]
-                rows = slice(y0, y0 + (out_h - 1) * self.stride[0] + 1, self.stride[0])
-                columns = slice(x0, x0 + (out_w - 1) * self.stride[1] + 1, self.stride[1])
-                taps.append(padded[:, rows, columns, :])
+    def sums(self, node: Node, images: FloatArray, filter_: FloatArray) -> FloatArray:
+        channels, kernel_h, kernel_w, group_depth = filter_.shape
+        count, (out_h, out_w) = len(images), image_size(node.output)
+        taps = [tap for _, _, tap in self.padded_taps(node, images)]
         patches = np.stack(taps, axis=3)  # [images, out_h, out_w, taps, depth]
-        groups = depth // group_depth
+        groups = images.shape[3] // group_depth
         size = channels // groups
         parts = []
         for group in range(groups):
             columns = slice(group * group_depth, (group + 1) * group_depth)
             left = patches[..., columns].reshape(-1, kernel_h * kernel_w * group_depth)
-            right = filter_[group * size : (group + 1) * size].reshape(size, -1).astype(np.float64)
+            right = filter_[group * size : (group + 1) * size].reshape(size, -1)
             parts.append(left @ right.T)
-        accumulators = np.concatenate(parts, axis=1).astype(np.int64)
-        if (bias := node.optional_input(2)) is not None:
-            accumulators += bias.const.astype(np.int64).reshape(-1)
-        return [self.requantize(node, accumulators).reshape(samples, batch, out_h, out_w, channels)]
+        made: FloatArray = np.concatenate(parts, axis=1)
+        return made.reshape(count, out_h, out_w, channels)
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
+        if not is_quantized(node):
+            return (self.float_call(node),)
         image, filter_, output = node.input(0), node.input(1), node.output
         height, width, depth = filter_.shape[1:]
         is_pointwise = height == width == 1 and (self.padding.top, self.padding.left, depth) == (0, 0, image.shape[3])
@@ -154,3 +144,51 @@ class Conv2D(Convolution):
         yield make("pointwise_groups", (3, 3, 8), (6, 1, 1), groups=2)
         yield make("pointwise_padded", (3, 4, 6), (5, 1, 1), padding="SAME", stride=(3, 3))
         yield make("deep", (2, 3, 70), (3, 3, 3), activation=Activation.RELU)
+
+        def plain(
+            id: str,
+            shape: tuple[int, int, int, int],
+            filter_: tuple[int, int, int],
+            *,
+            groups: int = 1,
+            padding: str = "SAME",
+            stride: tuple[int, int] = (1, 1),
+            dilation: tuple[int, int] = (1, 1),
+            activation: Activation = Activation.NONE,
+            bias: bool = True,
+            constant: bool = True,
+        ) -> Sample:
+            channels, *kernel = filter_
+            size = (channels, *kernel, shape[3] // groups)
+            weights: tuple[TensorType | Value | None, ...] = (
+                sampling.float_weights(id, size),
+                sampling.float_weights(id, (channels,), name="bias") if bias else None,
+            )
+            if not constant:
+                weights = (sampling.float32(size), sampling.float32((channels,)))
+            pads = same_or_valid(padding, shape[1:3], (kernel[0], kernel[1]), stride, dilation)
+            operands = (sampling.float32(shape), *weights)
+            return sampling.single(cls(stride, dilation, pads, activation), f"f32_{id}", operands, None)
+
+        yield plain("3x3", (1, 5, 6, 3), (4, 3, 3))
+        yield plain("3x3_stride2_odd", (1, 7, 6, 2), (5, 3, 3), stride=(2, 2))
+        yield plain("3x3_stride2_even", (1, 8, 9, 2), (3, 3, 3), stride=(2, 2), activation=Activation.RELU)
+        yield plain("valid_5x2", (1, 9, 7, 3), (2, 5, 2), padding="VALID", activation=Activation.RELU6)
+        yield plain("n1_to_1", (1, 4, 4, 3), (3, 2, 2), activation=Activation.RELU_N1_TO_1)
+        yield plain("dilated", (1, 9, 8, 2), (6, 3, 3), dilation=(2, 3))
+        yield plain("dilated_valid", (1, 11, 9, 1), (2, 3, 2), padding="VALID", dilation=(3, 2))
+        yield plain("pointwise", (1, 5, 5, 8), (7, 1, 1))
+        yield plain("pointwise_stride2", (1, 5, 6, 8), (4, 1, 1), stride=(2, 2))
+        yield plain("grouped", (1, 5, 5, 6), (4, 3, 3), groups=2)
+        yield plain("grouped_8", (2, 5, 6, 4), (10, 3, 2), groups=2, stride=(2, 1))
+        yield plain("grouped_depthwise", (1, 4, 5, 3), (6, 3, 3), groups=3)
+        yield plain("batch2", (2, 4, 5, 2), (3, 3, 3))
+        yield plain("no_bias", (1, 4, 5, 2), (3, 3, 3), bias=False)
+        yield plain("one_row", (1, 1, 12, 3), (4, 1, 5))
+        yield plain("one_column", (1, 12, 1, 3), (4, 5, 1), stride=(2, 1))
+        yield plain("kernel_above_input", (1, 2, 3, 2), (3, 5, 7))
+        yield plain("tall_kernel", (1, 5, 2, 3), (3, 17, 2))
+        yield plain("computed_filter", (1, 5, 4, 3), (5, 2, 3), constant=False)
+        for depth in (1, 2, 3, 4, 5, 7, 9, 16):
+            yield plain(f"depth_{depth}", (1, 3, 4 + depth % 2, depth), (depth + 1, 2, 3))
+            yield plain(f"pointwise_{depth}", (1, 3, 3, depth), (18 - depth, 1, 1))

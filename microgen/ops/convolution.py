@@ -1,9 +1,10 @@
-"""What CONV_2D and DEPTHWISE_CONV_2D share: attributes, typing, requantization, the C parameter blocks."""
+"""What CONV_2D and DEPTHWISE_CONV_2D share: attributes, typing, arithmetic around the sums, C parameter blocks."""
 
 from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,15 +22,27 @@ from microgen.ops.attributes import (
     same_or_valid,
     window_output,
 )
-from microgen.ops.base import Op, constraint
-from microgen.ops.call import Arg, Const, FieldValue, Input, Int, Null, Struct, ints
-from microgen.ops.constraints import fused_activation, not_constant, quantized_int8, wrong_bias
+from microgen.ops.base import Op, constraint, device_constraint
+from microgen.ops.call import Arg, Call, Const, FieldValue, Input, Int, Null, Output, Scratch, Struct, ints, nhwc
+from microgen.ops.constraints import (
+    device_arithmetic,
+    fused_activation,
+    is_quantized,
+    not_constant,
+    quantized_or_float,
+    wrong_bias,
+)
+from microgen.ops.floats import FloatArray, clamp_fields, clamped, computed_in, samples_of
+from microgen.ops.quantization import QuantRule, Weights
 from microgen.ops.tflite_form import ACTIVATION, PADDING, Option, TFLiteForm, TFLiteSource
+
+# Pointers to so many rows fit on the kernel's stack: MG_CONV_F32_LOCAL_ROWS of runtime_c/mg_scratch.h.
+_LOCAL_ROWS_F32 = 16
 
 
 @dataclass(frozen=True)
 class Convolution(Op):
-    """A sliding window with weights. Inputs: NHWC image, filter, optional int32 bias."""
+    """A sliding window with weights. Inputs: NHWC image, filter, optional bias (int32 where the image is int8)."""
 
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
@@ -39,6 +52,10 @@ class Convolution(Op):
     fuses_clamp: ClassVar[bool] = True
     #: The filter's axis that counts output channels.
     channel_axis: ClassVar[int]
+    #: The filter's axis that counts the input channels which an output channel reads, None where it reads but one.
+    input_axis: ClassVar[int | None]
+    #: The kernel of float32 tensors.
+    float_kernel: ClassVar[str]
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
@@ -101,14 +118,21 @@ class Convolution(Op):
         return ((image.type.dtype, (image.shape[0], height, width, channels)),)
 
     @constraint
-    def int8_tensors(self, node: Node) -> str | None:
-        """input, filter and output are int8 with quantization parameters, input and output per tensor"""
-        return quantized_int8(node, (node.input(0), node.output), (node.input(1),))
+    def tensors(self, node: Node) -> str | None:
+        """input, filter and output are int8 with quantization parameters, input and output per tensor, or all of \
+one floating-point type
+        """
+        return quantized_or_float(node, (node.input(0), node.output), (node.input(1),))
+
+    @device_constraint
+    def device_types(self, node: Node) -> str | None:
+        """tensors are quantized int8 or float32"""
+        return device_arithmetic(node.input(0), node.input(1))
 
     @constraint
     def constant_filter(self, node: Node) -> str | None:
-        """filter and bias are constants"""
-        return not_constant(node.input(1), node.optional_input(2))
+        """filter and bias of an int8 input are constants"""
+        return not_constant(node.input(1), node.optional_input(2)) if is_quantized(node) else None
 
     @constraint
     def symmetric_filter(self, node: Node) -> str | None:
@@ -123,9 +147,10 @@ class Convolution(Op):
         return None
 
     @constraint
-    def int32_bias(self, node: Node) -> str | None:
-        """the bias is int32"""
-        return wrong_bias(node.optional_input(2))
+    def bias_type(self, node: Node) -> str | None:
+        """the bias of an int8 input is int32, any other of the input's type"""
+        wanted = DType.INT32 if is_quantized(node) else node.input(0).type.dtype
+        return wrong_bias(node.optional_input(2), wanted)
 
     @constraint
     def representable(self, node: Node) -> str | None:
@@ -133,7 +158,7 @@ class Convolution(Op):
         return self._factors_problem(node)
 
     def _factors_problem(self, node: Node) -> str | None:
-        if self.int8_tensors(node) is not None:
+        if not is_quantized(node) or self.tensors(node) is not None:
             return None
         try:
             requantization(node)
@@ -153,6 +178,77 @@ class Convolution(Op):
         filter_ = node.input(1)
         per_output = filter_.type.elements // filter_.shape[self.channel_axis]
         return node.output.shape[0] * height * width * channels * per_output
+
+    def quant_rule(self, node: Node) -> QuantRule | None:
+        if not_constant(node.input(1), node.optional_input(2)) is not None:
+            return None
+        bias = None if node.optional_input(2) is None else 2
+        return QuantRule(Weights(1, self.channel_axis, self.input_axis), bias)
+
+    @abstractmethod
+    def sums(self, node: Node, images: FloatArray, filter_: FloatArray) -> FloatArray:
+        """The sums of products, in the type of the operands: images [count, height, width, depth] without padding
+        to sums [count, height, width, channels].
+        """
+
+    def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        image, filter_, bias = (*inputs, None)[:3]
+        assert image is not None and filter_ is not None
+        if not is_quantized(node):
+            return [self._evaluate_float(node, image, filter_, bias)]
+        quant = node.input(0).type.quant
+        assert quant is not None and quant.is_per_tensor
+        # Sums of products of 9-bit and 8-bit values stay far below 2^53, where float64 is exact.
+        real = image.reshape(-1, *image.shape[2:]).astype(np.float64) - quant.zero_point
+        accumulators = self.sums(node, real, filter_[0].astype(np.float64)).astype(np.int64)
+        if bias is not None:
+            accumulators += bias.astype(np.int64).reshape(-1)
+        return [self.requantize(node, accumulators).reshape(image.shape[0], *node.output.shape)]
+
+    def _evaluate_float(self, node: Node, image: Array, filter_: Array, bias: Array | None) -> Array:
+        dtype = computed_in(node.output.type.dtype)
+        parts = []
+        # The usual filter is a constant, and all samples go through it at once.
+        for images, kernel, offset in samples_of(image, filter_, bias):
+            assert images is not None and kernel is not None
+            stacked = images.reshape(-1, *images.shape[2:]).astype(dtype)
+            sums = self.sums(node, stacked, kernel[0].astype(dtype))
+            if offset is not None:
+                sums = sums + offset.astype(dtype).reshape(-1)
+            parts.append(sums.reshape(images.shape[0], *node.output.shape))
+        return clamped(np.concatenate(parts), self.activation, node.output.type.dtype)
+
+    def padded_taps(self, node: Node, images: FloatArray) -> Iterator[tuple[int, int, FloatArray]]:
+        """(row, column, what every output position reads there) of the filter's positions; zeros in the padding."""
+        out_h, out_w = image_size(node.output)
+        kernel_h, kernel_w = self.kernel(node)
+        pad = self.padding
+        padded = np.pad(images, ((0, 0), (pad.top, pad.bottom), (pad.left, pad.right), (0, 0)))
+        for y in range(kernel_h):
+            for x in range(kernel_w):
+                y0, x0 = y * self.dilation[0], x * self.dilation[1]
+                rows = slice(y0, y0 + (out_h - 1) * self.stride[0] + 1, self.stride[0])
+                columns = slice(x0, x0 + (out_w - 1) * self.stride[1] + 1, self.stride[1])
+                yield y, x, padded[:, rows, columns, :]
+
+    def float_call(self, node: Node) -> Call:
+        """The call of the float32 kernel."""
+        image, filter_, output = node.input(0), node.input(1), node.output
+        height = self.kernel(node)[0]
+        fields: tuple[tuple[str, FieldValue], ...] = (
+            ("input", nhwc(image.shape)),
+            ("filter", nhwc(filter_.shape)),
+            ("output", nhwc(output.shape)),
+            ("stride", Struct("cmsis_nn_tile", ints(w=self.stride[1], h=self.stride[0]))),
+            ("padding", Struct("cmsis_nn_tile", ints(w=self.padding.left, h=self.padding.top))),
+            ("dilation", Struct("cmsis_nn_tile", ints(w=self.dilation[1], h=self.dilation[0]))),
+            *clamp_fields(self.activation),
+        )
+        # Pointers to the rows of a tall window do not fit on the kernel's stack.
+        scratch = row_pointers(height) if height > _LOCAL_ROWS_F32 else 0
+        pointers: Arg = Scratch() if scratch else Null()
+        args = (Struct("mg_conv_f32_params", fields), Input(0), Input(1), bias_argument(node), pointers, Output())
+        return Call(self.float_kernel, args, scratch, f"MG_CONV_F32_SCRATCH({height})" if scratch else "")
 
     def requantize(self, node: Node, accumulators: Array) -> Array:
         """int64 accumulators (bias included) as int8 outputs, channels last."""

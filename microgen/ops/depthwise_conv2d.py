@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from microgen.errors import VerifyError
-from microgen.mindir import Array, Node, QuantParams, TensorType, Value
+from microgen.mindir import Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.attributes import Activation, same_or_valid
 from microgen.ops.base import Sample
 from microgen.ops.call import Call, Context, Input, Output, Target, nhwc
+from microgen.ops.constraints import is_quantized
 from microgen.ops.conv2d import Conv2D
 from microgen.ops.convolution import Convolution, bias_argument, bias_dims, per_channel_quant, row_pointers
+from microgen.ops.floats import FloatArray
 from microgen.ops.tflite_form import Option
 
 # Pointers to so many rows fit on the kernel's stack: MG_DEPTHWISE_LOCAL_ROWS of runtime_c/mg_scratch.h.
@@ -33,6 +35,8 @@ class DepthwiseConv2D(Convolution):
     tflite: ClassVar[tuple[str, ...]] = ("DEPTHWISE_CONV_2D",)
     tflite_options: ClassVar[str | None] = "DepthwiseConv2DOptions"
     channel_axis: ClassVar[int] = 3
+    input_axis: ClassVar[int | None] = None
+    float_kernel: ClassVar[str] = "mg_depthwise_conv_f32"
 
     def check_channels(self, node: Node) -> int:
         depth, filter_ = node.input(0).shape[3], node.input(1).shape
@@ -49,28 +53,13 @@ class DepthwiseConv2D(Convolution):
     def extra_options(self, node: Node) -> dict[str, Option]:
         return {"DepthMultiplier": self.multiplier(node)}
 
-    def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-        image, filter_ = inputs[0], node.input(1).const
-        quant = node.input(0).type.quant
-        assert image is not None and quant is not None
-        samples, batch = image.shape[:2]
+    def sums(self, node: Node, images: FloatArray, filter_: FloatArray) -> FloatArray:
         out_h, out_w, channels = node.output.shape[1:]
-        # Sums of products of 9-bit and 8-bit values stay far below 2^53, where float64 is exact.
-        real = image.reshape(-1, *image.shape[2:]).astype(np.float64) - quant.zero_point
-        pad = self.padding
-        padded = np.pad(real, ((0, 0), (pad.top, pad.bottom), (pad.left, pad.right), (0, 0)))
-        padded = np.repeat(padded, self.multiplier(node), axis=3)
-        sums = np.zeros((samples * batch, out_h, out_w, channels))
-        for y in range(filter_.shape[1]):
-            for x in range(filter_.shape[2]):
-                y0, x0 = y * self.dilation[0], x * self.dilation[1]
-                rows = slice(y0, y0 + (out_h - 1) * self.stride[0] + 1, self.stride[0])
-                columns = slice(x0, x0 + (out_w - 1) * self.stride[1] + 1, self.stride[1])
-                sums += padded[:, rows, columns, :] * filter_[0, y, x].astype(np.float64)
-        accumulators = sums.astype(np.int64)
-        if (bias := node.optional_input(2)) is not None:
-            accumulators += bias.const.astype(np.int64).reshape(-1)
-        return [self.requantize(node, accumulators).reshape(samples, batch, out_h, out_w, channels)]
+        repeated = np.repeat(images, self.multiplier(node), axis=3)
+        sums = np.zeros((len(images), out_h, out_w, channels), images.dtype)
+        for y, x, tap in self.padded_taps(node, repeated):
+            sums += tap * filter_[0, y, x]
+        return sums
 
     def simplified(self, node: Node) -> Node | None:
         """On a single input channel a plain convolution, which reads that channel once for all its outputs."""
@@ -86,6 +75,8 @@ class DepthwiseConv2D(Convolution):
         return Node(op, (node.input(0), turned, *node.inputs[2:]), node.outputs, node.name)
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
+        if not is_quantized(node):
+            return (self.float_call(node),)
         image, filter_, output = node.input(0), node.input(1), node.output
         scratch = row_pointers(filter_.shape[1]) if filter_.shape[1] > _LOCAL_ROWS else 0
         guard = f"MG_DEPTHWISE_CONV_S8_SCRATCH({filter_.shape[1]})" if scratch else ""
@@ -175,3 +166,46 @@ class DepthwiseConv2D(Convolution):
         for multiplier in (2, 3, 5):
             for depth in (1, 2, 3, 4, 5):
                 yield make(f"channels_{depth}_multiplier_{multiplier}", (3, 4, depth), (2, 3), multiplier)
+
+        def plain(
+            id: str,
+            shape: tuple[int, int, int, int],
+            kernel: tuple[int, int],
+            multiplier: int = 1,
+            *,
+            padding: str = "SAME",
+            stride: tuple[int, int] = (1, 1),
+            dilation: tuple[int, int] = (1, 1),
+            activation: Activation = Activation.NONE,
+            bias: bool = True,
+            constant: bool = True,
+        ) -> Sample:
+            channels = shape[3] * multiplier
+            weights: tuple[TensorType | Value | None, ...] = (
+                sampling.float_weights(id, (1, *kernel, channels)),
+                sampling.float_weights(id, (channels,), name="bias") if bias else None,
+            )
+            if not constant:
+                weights = (sampling.float32((1, *kernel, channels)), sampling.float32((channels,)))
+            pads = same_or_valid(padding, shape[1:3], kernel, stride, dilation)
+            operands = (sampling.float32(shape), *weights)
+            return sampling.single(cls(stride, dilation, pads, activation), f"f32_{id}", operands, None)
+
+        yield plain("3x3", (1, 5, 6, 3), (3, 3))
+        yield plain("3x3_stride2_odd", (1, 7, 6, 5), (3, 3), stride=(2, 2))
+        yield plain("3x3_stride2_even", (1, 8, 9, 4), (3, 3), stride=(2, 2), activation=Activation.RELU)
+        yield plain("valid_5x2", (1, 9, 7, 3), (5, 2), padding="VALID", activation=Activation.RELU6)
+        yield plain("n1_to_1", (1, 4, 4, 3), (2, 2), activation=Activation.RELU_N1_TO_1)
+        yield plain("stride_above_kernel", (1, 9, 10, 2), (2, 2), stride=(3, 4))
+        yield plain("dilated", (1, 9, 8, 4), (3, 3), dilation=(2, 3))
+        yield plain("dilated_multiplier", (1, 9, 8, 2), (3, 3), 2, dilation=(2, 2))
+        yield plain("batch3_multiplier2", (3, 4, 5, 3), (3, 2), 2)
+        yield plain("no_bias", (1, 4, 5, 3), (3, 3), bias=False)
+        yield plain("tall_kernel", (1, 5, 2, 3), (17, 2))
+        yield plain("one_row", (1, 1, 12, 3), (1, 5))
+        yield plain("kernel_above_input", (1, 2, 3, 2), (5, 7))
+        yield plain("computed_filter", (1, 5, 4, 3), (3, 3), constant=False)
+        for depth in (1, 2, 4, 5, 6, 7, 8, 9, 16):
+            yield plain(f"channels_{depth}", (1, 3, 4, depth), (3, 3))
+        for multiplier in (2, 3, 5):
+            yield plain(f"channels_3_multiplier_{multiplier}", (1, 3, 4, 3), (2, 3), multiplier)

@@ -14,10 +14,19 @@ from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.attributes import Activation
-from microgen.ops.base import Op, Sample, constraint
+from microgen.ops.base import Op, Sample, constraint, device_constraint
 from microgen.ops.call import Call, Context, FieldValue, Input, Output, Struct, Target, ints, nhwc
-from microgen.ops.constraints import fused_activation, not_constant, quantized_int8, wrong_bias
+from microgen.ops.constraints import (
+    device_arithmetic,
+    fused_activation,
+    is_quantized,
+    not_constant,
+    quantized_or_float,
+    wrong_bias,
+)
 from microgen.ops.convolution import bias_argument, bias_dims, per_channel_quant, requantization
+from microgen.ops.floats import clamp_fields, clamped, computed_in, samples_of
+from microgen.ops.quantization import QuantRule, Weights
 from microgen.ops.tflite_form import ACTIVATION, TFLiteForm, TFLiteSource
 
 _WEIGHTS_FORMAT = ("DEFAULT", "SHUFFLED4x16INT8")
@@ -25,7 +34,7 @@ _WEIGHTS_FORMAT = ("DEFAULT", "SHUFFLED4x16INT8")
 
 @dataclass(frozen=True)
 class FullyConnected(Op):
-    """Inputs: a tensor of any rank, weights [units, depth], optional int32 bias.
+    """Inputs: a tensor of any rank, weights [units, depth], optional bias (int32 where the input is int8).
 
     The input is taken as rows of ``depth`` values; the output is [rows, units], or the input's shape with
     ``units`` in place of its last dimension where ``keep_dims`` is set.
@@ -72,14 +81,21 @@ class FullyConnected(Op):
         return ((source.type.dtype, (*source.shape[:-1], units)),)
 
     @constraint
-    def int8_tensors(self, node: Node) -> str | None:
-        """input, weights and output are int8 with quantization parameters, input and output per tensor"""
-        return quantized_int8(node, (node.input(0), node.output), (node.input(1),))
+    def tensors(self, node: Node) -> str | None:
+        """input, weights and output are int8 with quantization parameters, input and output per tensor, or all of \
+one floating-point type
+        """
+        return quantized_or_float(node, (node.input(0), node.output), (node.input(1),))
+
+    @device_constraint
+    def device_types(self, node: Node) -> str | None:
+        """tensors are quantized int8 or float32"""
+        return device_arithmetic(node.input(0), node.input(1))
 
     @constraint
     def constant_weights(self, node: Node) -> str | None:
-        """weights and bias are constants"""
-        return not_constant(node.input(1), node.optional_input(2))
+        """weights and bias of an int8 input are constants"""
+        return not_constant(node.input(1), node.optional_input(2)) if is_quantized(node) else None
 
     @constraint
     def channels(self, node: Node) -> str | None:
@@ -93,14 +109,15 @@ class FullyConnected(Op):
         return None if bad is None else f"{len(quant.scales)} scales and zero point {bad}"
 
     @constraint
-    def int32_bias(self, node: Node) -> str | None:
-        """the bias is int32"""
-        return wrong_bias(node.optional_input(2))
+    def bias_type(self, node: Node) -> str | None:
+        """the bias of an int8 input is int32, any other of the input's type"""
+        wanted = DType.INT32 if is_quantized(node) else node.input(0).type.dtype
+        return wrong_bias(node.optional_input(2), wanted)
 
     @constraint
     def representable(self, node: Node) -> str | None:
         """input scale times weight scale over output scale is below 2^30"""
-        if self.int8_tensors(node) is not None:
+        if not is_quantized(node) or self.tensors(node) is not None:
             return None
         try:
             requantization(node)
@@ -112,7 +129,7 @@ class FullyConnected(Op):
     def matching_bias(self, node: Node) -> str | None:
         """the scale of the bias is input scale times weight scale, within 0.02 of the output scale"""
         weights, bias = node.input(1).type.quant, node.optional_input(2)
-        if self.int8_tensors(node) is not None or bias is None or bias.type.quant is None or weights is None:
+        if self.tensors(node) is not None or bias is None or bias.type.quant is None or weights is None:
             return None
         source, result = node.input(0).type.quant, node.output.type.quant
         assert source is not None and result is not None
@@ -127,14 +144,34 @@ class FullyConnected(Op):
     def macs(self, node: Node) -> int:
         return node.output.type.elements * node.input(1).shape[1]
 
+    def quant_rule(self, node: Node) -> QuantRule | None:
+        if not_constant(node.input(1), node.optional_input(2)) is not None:
+            return None
+        return QuantRule(Weights(1, 0, 1), None if node.optional_input(2) is None else 2)
+
+    def _evaluate_float(self, node: Node, source: Array, weights: Array, bias: Array | None) -> Array:
+        dtype = computed_in(node.output.type.dtype)
+        parts = []
+        for rows, matrix, offset in samples_of(source, weights, bias):
+            assert rows is not None and matrix is not None
+            sums = rows.reshape(-1, matrix.shape[2]).astype(dtype) @ matrix[0].astype(dtype).T
+            if offset is not None:
+                sums = sums + offset.astype(dtype).reshape(-1)
+            parts.append(sums.reshape(rows.shape[0], *node.output.shape))
+        return clamped(np.concatenate(parts), self.activation, node.output.type.dtype)
+
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
+        if not is_quantized(node):
+            values, matrix, offset = (*inputs, None)[:3]
+            assert values is not None and matrix is not None
+            return [self._evaluate_float(node, values, matrix, offset)]
         source, weights = inputs[0], node.input(1)
         quant, result = node.input(0).type.quant, node.output.type.quant
         assert source is not None and quant is not None and result is not None and weights.type.quant is not None
         # float64 matrix products of integers are exact (sums stay far below 2^53) and run on BLAS.
         rows = source.reshape(-1, weights.shape[1]).astype(np.float64) - quant.zero_point
-        matrix = weights.const.astype(np.float64) - weights.type.quant.zero_points[0]
-        accumulators = (rows @ matrix.T).astype(np.int64)
+        centred = weights.const.astype(np.float64) - weights.type.quant.zero_points[0]
+        accumulators = (rows @ centred.T).astype(np.int64)
         if (bias := node.optional_input(2)) is not None:
             accumulators += bias.const.astype(np.int64).reshape(-1)
         multipliers, shifts = requantization(node)
@@ -146,6 +183,10 @@ class FullyConnected(Op):
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         units, depth = node.input(1).shape
         rows = node.output.type.elements // units
+        if not is_quantized(node):
+            sizes = ints(rows=rows, depth=depth, units=units)
+            params = Struct("mg_dense_f32_params", (*sizes, *clamp_fields(self.activation)))
+            return (Call("mg_dense_f32", (params, Input(0), Input(1), bias_argument(node), Output())),)
         source, weights, result = node.input(0).type.quant, node.input(1).type.quant, node.output.type.quant
         assert source is not None and weights is not None and result is not None
         low, high = self.activation.bounds(node.output.type)
@@ -262,3 +303,42 @@ class FullyConnected(Op):
             yield make(f"depth_{depth}", (1, depth), 1 + depth % 6)
         for units in (7, 8, 9, 16, 17):
             yield make(f"units_{units}", (2, 19), units)
+
+        def plain(
+            id: str,
+            shape: tuple[int, ...],
+            units: int,
+            depth: int | None = None,
+            *,
+            keep_dims: bool = False,
+            activation: Activation = Activation.NONE,
+            bias: bool = True,
+            constant: bool = True,
+        ) -> Sample:
+            size = (units, depth or math.prod(shape[1:]))
+            operands: tuple[TensorType | Value | None, ...] = (
+                sampling.float_weights(id, size),
+                sampling.float_weights(id, (units,), name="bias") if bias else None,
+            )
+            if not constant:
+                operands = (sampling.float32(size), sampling.float32((units,)))
+            op = cls(keep_dims, activation)
+            return sampling.single(op, f"f32_{id}", (sampling.float32(shape), *operands), None)
+
+        yield plain("vector", (1, 37), 10)
+        yield plain("one", (1, 1), 1)
+        yield plain("batch", (4, 21), 6)
+        yield plain("many_rows", (9, 13), 7)
+        yield plain("rank_1", (24,), 5, 24)
+        yield plain("images", (3, 2, 4, 3), 5)
+        yield plain("rows_across_dimensions", (2, 3, 4), 5, 8)
+        yield plain("keep_dims_rank_3", (2, 3, 12), 5, 12, keep_dims=True)
+        yield plain("no_bias", (1, 33), 6, bias=False)
+        yield plain("relu", (2, 33), 6, activation=Activation.RELU)
+        yield plain("relu6", (2, 33), 6, activation=Activation.RELU6)
+        yield plain("n1_to_1", (2, 33), 6, activation=Activation.RELU_N1_TO_1)
+        yield plain("computed_weights", (3, 10), 5, constant=False)
+        for depth in range(1, 10):
+            yield plain(f"depth_{depth}", (1 + depth % 3, depth), 1 + depth % 6)
+        for units in (7, 8, 9, 17):
+            yield plain(f"units_{units}", (2, 19), units)

@@ -9,10 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from microgen import arith
+from microgen.arith import Numbers
 from microgen.mindir import Node, QuantParams, Value
 from microgen.ops.base import Op, Sample
+from microgen.ops.onnx_form import OnnxForm, OnnxSource
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
-from microgen.ops.unary import Unary, rescale, sample
+from microgen.ops.unary import Unary, float_samples, rescale, sample
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,11 @@ class LeakyRelu(Unary):
     alpha: float = 0.0
 
     name: ClassVar[str] = "LeakyRelu"
+    stem: ClassVar[str] = "leaky_relu"
     tflite: ClassVar[tuple[str, ...]] = ("LEAKY_RELU",)
+    tflite_int8: ClassVar[bool] = True
     tflite_options: ClassVar[str | None] = "LeakyReluOptions"
+    onnx: ClassVar[tuple[str, ...]] = ("LeakyRelu",)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", float(np.float32(self.alpha)))
@@ -36,6 +41,19 @@ class LeakyRelu(Unary):
 
     def to_tflite(self, node: Node) -> TFLiteForm:
         return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options, {"Alpha": self.alpha}, version=2)
+
+    @classmethod
+    def from_onnx(cls, source: OnnxSource) -> tuple[Op, tuple[Value | None, ...]]:
+        return cls(source.number("alpha", 0.01)), (source.input(0),)
+
+    def to_onnx(self, node: Node) -> OnnxForm:
+        return OnnxForm("LeakyRelu", node.inputs, {"alpha": self.alpha})
+
+    def parameters(self) -> tuple[float, ...]:
+        return (self.alpha,)
+
+    def compute(self, x: Numbers) -> Numbers:
+        return np.where(x >= 0, x, self.alpha * x)
 
     def apply(self, source: QuantParams, result: QuantParams, x: arith.Ints) -> arith.Ints:
         slope = source.scale * self.alpha / result.scale
@@ -57,3 +75,5 @@ class LeakyRelu(Unary):
         yield sample(cls(1.0), "ties_down", (0.5, 0), (0.4, 0))
         yield sample(cls(0.3), "saturating", (0.7, 0), (0.002, 5))
         yield sample(cls(0.3), "vanishing", (0.0001, 0), (3.0, 5))
+        yield from float_samples(cls(0.1))
+        yield from float_samples(cls(-2.0), "_negative")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from microgen import arith
 from microgen.mindir import Array, Node
 from microgen.ops.base import Sample
-from microgen.ops.call import Call, Target
+from microgen.ops.call import Call
+from microgen.ops.floats import FloatArray
 from microgen.ops.pooling import Pooling, pooling_samples
 
 
@@ -22,12 +23,16 @@ class MaxPool2D(Pooling):
 
     name: ClassVar[str] = "MaxPool2D"
     tflite: ClassVar[tuple[str, ...]] = ("MAX_POOL_2D",)
+    float_kernel: ClassVar[str] = "mg_max_pool_f32"
 
     def pool(self, node: Node, image: Array) -> arith.Ints:
         return functools.reduce(np.maximum, self.taps(node, image, fill=-128))
 
-    def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
-        return (self.call(node, "arm_max_pool_s8"),)
+    def pool_float(self, node: Node, image: Array, dtype: Any) -> FloatArray:
+        return functools.reduce(np.maximum, self.taps(node, image, -np.inf, dtype))
+
+    def quantized_call(self, node: Node) -> Call:
+        return self.call(node, "arm_max_pool_s8")
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:

@@ -7,21 +7,29 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from microgen import arith
+from microgen.arith import Numbers
 from microgen.mindir import Node
+from microgen.ops.arithmetic import Arithmetic, arithmetic_samples
 from microgen.ops.base import Sample
-from microgen.ops.binary import Binary, binary_samples, scale_and_zero_point
+from microgen.ops.binary import int8_samples, scale_and_zero_point
 from microgen.ops.call import Arg, Input, Int, Output
 
 
 @dataclass(frozen=True)
-class Mul(Binary):
-    """The product of the integers, scaled by the product of the input scales over the output's."""
+class Mul(Arithmetic):
+    """In int8, the product of the integers, scaled by the product of the input scales over the output's."""
 
     name: ClassVar[str] = "Mul"
     tflite: ClassVar[tuple[str, ...]] = ("MUL",)
     tflite_options: ClassVar[str | None] = "MulOptions"
+    onnx: ClassVar[tuple[str, ...]] = ("Mul",)
+    mindspore: ClassVar[tuple[str, ...]] = ("Mul",)
     plain_kernel: ClassVar[str] = "arm_elementwise_mul_s8"
-    strided_kernel: ClassVar[str] = "mg_mul_s8"
+    stem: ClassVar[str] = "mul"
+
+    def compute(self, first: Numbers, second: Numbers) -> Numbers:
+        result: Numbers = first * second
+        return result
 
     def combine(self, node: Node, first: arith.Ints, second: arith.Ints) -> arith.Ints:
         q = self.quant_fields(node)
@@ -57,4 +65,5 @@ class Mul(Binary):
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:
-        yield from binary_samples(cls, 0.05 * 0.05 * 40)
+        yield from int8_samples(cls, 0.05 * 0.05 * 40)
+        yield from arithmetic_samples(cls)

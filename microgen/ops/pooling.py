@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,9 +22,11 @@ from microgen.ops.attributes import (
     same_or_valid,
     window_output,
 )
-from microgen.ops.base import Op, Sample, constraint
-from microgen.ops.call import Call, Context, Input, Output, Struct, ints, nhwc
-from microgen.ops.constraints import fused_activation, quantized_int8
+from microgen.ops.base import Op, Sample, constraint, device_constraint
+from microgen.ops.call import Call, Context, Input, Output, Struct, Target, ints, nhwc
+from microgen.ops.constraints import device_arithmetic, fused_activation, is_quantized, quantized_or_float
+from microgen.ops.floats import FloatArray, clamp_fields, clamped, computed_in
+from microgen.ops.quantization import QuantRule
 from microgen.ops.tflite_form import ACTIVATION, PADDING, TFLiteForm, TFLiteSource
 
 
@@ -39,6 +41,8 @@ class Pooling(Op):
 
     tflite_options: ClassVar[str | None] = "Pool2DOptions"
     fuses_clamp: ClassVar[bool] = True
+    #: The kernel of float32 tensors.
+    float_kernel: ClassVar[str]
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
@@ -75,9 +79,14 @@ class Pooling(Op):
         return ((image.type.dtype, (image.shape[0], height, width, image.shape[3])),)
 
     @constraint
-    def int8_tensors(self, node: Node) -> str | None:
-        """input and output are int8 with per-tensor quantization parameters"""
-        return quantized_int8(node, (node.input(0), node.output))
+    def tensors(self, node: Node) -> str | None:
+        """input and output are int8 with per-tensor quantization parameters, or of one floating-point type"""
+        return quantized_or_float(node, (node.input(0), node.output))
+
+    @device_constraint
+    def device_types(self, node: Node) -> str | None:
+        """tensors are quantized int8 or float32"""
+        return device_arithmetic(node.input(0))
 
     @constraint
     def same_quantization(self, node: Node) -> str | None:
@@ -99,15 +108,18 @@ class Pooling(Op):
                 return f"padding {self.padding} around a {self.kernel} window"
         return None
 
-    def taps(self, node: Node, image: Array, fill: int) -> Iterator[arith.Ints]:
+    def quant_rule(self, node: Node) -> QuantRule | None:
+        return QuantRule(tied=True)
+
+    def taps(self, node: Node, image: Array, fill: float, dtype: Any = np.int64) -> Iterator[Any]:
         """For every position in the window the values that the outputs see there, ``fill`` in the padding:
-        int64 of shape [images, output height, output width, channels].
+        of shape [images, output height, output width, channels].
         """
         out_h, out_w = image_size(node.output)
         pad = self.padding
         # A window that leaves the image by more than the padding does not exist, one that ends short of it may.
         padded = np.pad(
-            image.reshape(-1, *image.shape[2:]).astype(np.int64),
+            image.reshape(-1, *image.shape[2:]).astype(dtype),
             ((0, 0), (pad.top, pad.bottom), (pad.left, pad.right), (0, 0)),
             constant_values=fill,
         )
@@ -119,14 +131,42 @@ class Pooling(Op):
 
     @abstractmethod
     def pool(self, node: Node, image: Array) -> arith.Ints:
-        """The results before the clamp."""
+        """The quantized results before the clamp."""
+
+    @abstractmethod
+    def pool_float(self, node: Node, image: Array, dtype: Any) -> FloatArray:
+        """The results of floats before the clamp, computed in ``dtype``."""
+
+    @abstractmethod
+    def quantized_call(self, node: Node) -> Call:
+        """The call for int8 tensors."""
 
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         image = inputs[0]
         assert image is not None
+        if not is_quantized(node):
+            dtype = node.output.type.dtype
+            made = clamped(self.pool_float(node, image, computed_in(dtype)), self.activation, dtype)
+            return [made.reshape(image.shape[0], *node.output.shape)]
         low, high = self.activation.bounds(node.output.type)
         result = np.clip(self.pool(node, image), low, high).astype(np.int8)
         return [result.reshape(image.shape[0], *node.output.shape)]
+
+    def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
+        if is_quantized(node):
+            return (self.quantized_call(node),)
+        params = Struct(
+            "mg_pool_f32_params",
+            (
+                ("input", nhwc(node.input(0).shape)),
+                ("output", nhwc(node.output.shape)),
+                ("window", Struct("cmsis_nn_tile", ints(w=self.kernel[1], h=self.kernel[0]))),
+                ("stride", Struct("cmsis_nn_tile", ints(w=self.stride[1], h=self.stride[0]))),
+                ("padding", Struct("cmsis_nn_tile", ints(w=self.padding.left, h=self.padding.top))),
+                *clamp_fields(self.activation),
+            ),
+        )
+        return (Call(self.float_kernel, (params, Input(0), Output())),)
 
     def call(self, node: Node, function: str, scratch: int = 0, guard: str = "") -> Call:
         """The call of ``function``, which has the signature of CMSIS-NN's pooling functions."""
@@ -200,3 +240,28 @@ def pooling_samples(
     yield sample("scales_within_tolerance", (1, 4, 4, 3), (2, 2), output_scale=0.0500005)
     for channels in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33):
         yield sample(f"channels_{channels}", (1, 3, 4, channels), (2, 3), padding="SAME")
+
+    def plain(
+        id: str,
+        shape: tuple[int, int, int, int],
+        kernel: tuple[int, int],
+        stride: tuple[int, int] = (1, 1),
+        padding: str = "VALID",
+        activation: Activation = Activation.NONE,
+    ) -> Sample:
+        pads = same_or_valid(padding, shape[1:3], kernel, stride, (1, 1))
+        return sampling.single(make(kernel, stride, pads, activation), f"f32_{id}", (sampling.float32(shape),), None)
+
+    yield plain("2x2", (1, 6, 8, 3), (2, 2), (2, 2))
+    yield plain("2x2_same_remainder", (1, 7, 5, 3), (2, 2), (2, 2), "SAME")
+    yield plain("3x3_same_stride2", (1, 7, 9, 2), (3, 3), (2, 2), "SAME")
+    yield plain("stride_above_kernel", (1, 9, 10, 2), (2, 2), (3, 4))
+    yield plain("global", (1, 5, 7, 9), (5, 7))
+    yield plain("kernel_above_input", (1, 3, 2, 4), (7, 6), padding="SAME")
+    yield plain("pointwise", (1, 4, 5, 3), (1, 1))
+    yield plain("batch3", (3, 5, 4, 3), (3, 2), (2, 1), "SAME")
+    yield plain("relu", (1, 6, 6, 3), (2, 3), activation=Activation.RELU)
+    yield plain("relu6", (1, 6, 6, 3), (2, 3), activation=Activation.RELU6)
+    yield plain("n1_to_1", (1, 6, 6, 3), (2, 3), activation=Activation.RELU_N1_TO_1)
+    for channels in (1, 4, 7, 16):
+        yield plain(f"channels_{channels}", (1, 3, 4, channels), (2, 3), padding="SAME")

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from microgen import arith
+from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
-from microgen.ops.base import Op, Sample, constraint
+from microgen.ops.base import Op, Sample, constraint, device_constraint
 from microgen.ops.call import Call, Float, Input, Int, Output, Target
+from microgen.ops.dequantize import along_axis, linear_operands
+from microgen.ops.layout import Permutation, Permuted
+from microgen.ops.onnx_form import OnnxForm
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
-# The conversions that the reference interpreter has, and their names in the kernels.
+# The conversions that the reference interpreter and our kernels have, and their names in the kernels.
 _SHORT = {
     DType.FLOAT32: "f32",
     DType.INT8: "s8",
@@ -52,10 +57,24 @@ class Quantize(Op):
     def to_tflite(self, node: Node) -> TFLiteForm:
         return TFLiteForm(self.tflite[0], node.inputs, version=2)
 
+    def to_onnx(self, node: Node) -> OnnxForm:
+        if not node.input(0).type.dtype.is_float:
+            raise VerifyError("ONNX quantizes floats only", where=node.label)
+        return OnnxForm("QuantizeLinear", *linear_operands(node.input(0), node.output))
+
     def infer(self, node: Node) -> tuple[tuple[DType, tuple[int, ...]], ...]:
         return ((self.dtype, node.input(0).shape),)
 
     @constraint
+    def numbers(self, node: Node) -> str | None:
+        """floating-point numbers or quantized integers become quantized integers"""
+        source = node.input(0).type
+        if source.dtype.is_float or source.quant is not None:
+            to_integer = not self.dtype.is_float and self.dtype is not DType.BOOL
+            return None if to_integer else f"{source.dtype} to {self.dtype}"
+        return f"{node.input(0).name!r} is {source.dtype}"
+
+    @device_constraint
     def conversion(self, node: Node) -> str | None:
         """float32 becomes int8 or int16; int8 becomes int8, uint8, int16 or int32; uint8 becomes int8; int16 \
 becomes int8, int16 or int32; int32 becomes int8 or int16
@@ -65,15 +84,20 @@ becomes int8, int16 or int32; int32 becomes int8 or int16
 
     @constraint
     def per_tensor(self, node: Node) -> str | None:
-        """every integer tensor has quantization parameters with one scale"""
-        for value in (node.input(0), node.output):
-            if value.type.dtype.is_float:
-                continue
+        """the output has quantization parameters, and integers that become others have one scale on both sides"""
+        values = (node.output,) if node.input(0).type.dtype.is_float else (node.input(0), node.output)
+        for value in values:
             if value.type.quant is None:
                 return f"{value.name!r} has none"
-            if not value.type.quant.is_per_tensor:
+            if len(values) == 2 and not value.type.quant.is_per_tensor:
                 return f"{value.name!r} has {len(value.type.quant.scales)} scales"
         return None
+
+    @device_constraint
+    def one_scale(self, node: Node) -> str | None:
+        """the output has one scale"""
+        quant = node.output.type.quant
+        return None if quant is None or quant.is_per_tensor else f"{node.output.name!r} has {len(quant.scales)}"
 
     @constraint
     def representable(self, node: Node) -> str | None:
@@ -97,14 +121,34 @@ becomes int8, int16 or int32; int32 becomes int8 or int16
         assert array is not None and result is not None
         low, high = self.dtype.limits
         if node.input(0).type.dtype.is_float:
-            real = array.astype(np.float32)
-            values = arith.quantize_float(real, result.scale, result.zero_point, low, high)
+            values = self._from_float(array.astype(np.float32), result, node.output.shape, low, high)
         else:
             assert source is not None
             centred = arith.wrap32(array.astype(np.int64) - source.zero_point)
             scaled = arith.multiply_by_quantized_multiplier(centred, *self.factor(node))
             values = np.clip(arith.wrap32(scaled + result.zero_point), low, high)
         return [values.astype(self.dtype.numpy)]
+
+    def _from_float(
+        self, real: NDArray[np.float32], result: QuantParams, shape: tuple[int, ...], low: int, high: int
+    ) -> arith.Ints:
+        if result.is_per_tensor:
+            return arith.quantize_float(real, result.scale, result.zero_point, low, high)
+        assert result.axis is not None
+        axis = result.axis + 1  # behind the samples
+        scales, zero_points = along_axis(result, shape)
+        slices = []
+        for i, (scale, zero_point) in enumerate(zip(scales.flat, zero_points.flat, strict=True)):
+            part = np.take(real, [i], axis)
+            slices.append(arith.quantize_float(part, float(scale), int(zero_point), low, high))
+        made: arith.Ints = np.concatenate(slices, axis)
+        return made
+
+    def permuted(self, node: Node, permutation: Permutation) -> Permuted | None:
+        quant = node.output.type.quant
+        if quant is None or not quant.is_per_tensor:
+            return None
+        return Permuted(self, (permutation,), (permutation,))
 
     def is_identity(self, node: Node) -> bool:
         return node.input(0).type == node.output.type
@@ -152,6 +196,10 @@ becomes int8, int16 or int32; int32 becomes int8 or int16
                     quant_in = params(0.1 * _step(source), _middle(source) + (4 if source.size == 1 else 0))
                     quant_out = params(0.1 * _step(result) / factor, _middle(result))
                     yield make(name + id, (source, quant_in), (result, quant_out))
+        scales = tuple(float(np.float32(0.01 * (i + 1))) for i in range(5))
+        per_channel = QuantParams(scales, (0, 3, -7, 0, 1), 1)
+        yield sampling.single(cls(), "per_channel", [TensorType(DType.FLOAT32, (2, 5, 3))], per_channel)
+        yield make("float32_to_uint8", (DType.FLOAT32, None), (DType.UINT8, params(0.02, 120)))
         yield make("int8_to_uint8_flip", (DType.INT8, params(0.1, 0)), (DType.UINT8, params(0.1, 128)))
         yield make("uint8_to_int8_flip", (DType.UINT8, params(0.1, 128)), (DType.INT8, params(0.1, 0)))
         yield make("identity", (DType.INT8, params(0.1, 5)), (DType.INT8, params(0.1, 5)))

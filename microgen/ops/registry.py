@@ -20,6 +20,8 @@ def operators() -> tuple[type[Op], ...]:
         for member in vars(module).values():
             if not (inspect.isclass(member) and issubclass(member, Op)) or inspect.isabstract(member):
                 continue
+            if not hasattr(member, "name"):
+                continue  # what several operators share
             other = found.setdefault(member.name, member)
             assert other is member, f"two operators are named {member.name}"
     return tuple(found[name] for name in sorted(found))
@@ -31,6 +33,28 @@ def by_tflite_name() -> dict[str, type[Op]]:
     table: dict[str, type[Op]] = {}
     for operator in operators():
         for name in operator.tflite:
+            assert name not in table, f"{name} is claimed by {table[name].name} and {operator.name}"
+            table[name] = operator
+    return table
+
+
+@functools.cache
+def by_onnx_name() -> dict[str, type[Op]]:
+    """Operators by ONNX name, default domain."""
+    table: dict[str, type[Op]] = {}
+    for operator in operators():
+        for name in operator.onnx:
+            assert name not in table, f"{name} is claimed by {table[name].name} and {operator.name}"
+            table[name] = operator
+    return table
+
+
+@functools.cache
+def by_mindspore_name() -> dict[str, type[Op]]:
+    """Operators by MindSpore primitive."""
+    table: dict[str, type[Op]] = {}
+    for operator in operators():
+        for name in operator.mindspore:
             assert name not in table, f"{name} is claimed by {table[name].name} and {operator.name}"
             table[name] = operator
     return table

@@ -9,18 +9,30 @@ from typing import ClassVar
 import numpy as np
 
 from microgen import arith
+from microgen.arith import Numbers
 from microgen.mindir import Node, QuantParams
 from microgen.ops.attributes import Activation
 from microgen.ops.base import Sample
-from microgen.ops.unary import Unary, rescale, sample
+from microgen.ops.unary import NumberUnary, float_samples, rescale, sample
 
 
 @dataclass(frozen=True)
-class Relu(Unary):
+class Relu(NumberUnary):
     """``max(x, 0)``, requantized where input and output differ."""
 
     name: ClassVar[str] = "Relu"
+    stem: ClassVar[str] = "clip"
     tflite: ClassVar[tuple[str, ...]] = ("RELU",)
+    tflite_int8: ClassVar[bool] = True
+    onnx: ClassVar[tuple[str, ...]] = ("Relu",)
+    mindspore: ClassVar[tuple[str, ...]] = ("ReLU",)
+
+    def parameters(self) -> tuple[float, ...]:
+        return (0.0, np.inf)
+
+    def compute(self, x: Numbers) -> Numbers:
+        result: Numbers = np.maximum(x, 0)
+        return result
 
     def apply(self, source: QuantParams, result: QuantParams, x: arith.Ints) -> arith.Ints:
         scaled = arith.wrap32(rescale(x - source.zero_point, source.scale / result.scale) + result.zero_point)
@@ -42,3 +54,4 @@ class Relu(Unary):
         yield sample(cls(), "ties_down", (0.5, -128), (0.4, -128))
         yield sample(cls(), "saturating", (0.7, 0), (0.002, -128))
         yield sample(cls(), "vanishing", (0.0001, 0), (3.0, 5))
+        yield from float_samples(cls())

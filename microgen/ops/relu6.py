@@ -9,24 +9,43 @@ from typing import ClassVar
 import numpy as np
 
 from microgen import arith
+from microgen.arith import Numbers
 from microgen.mindir import DType, Node, QuantParams, TensorType
 from microgen.ops.attributes import Activation
 from microgen.ops.base import Sample, constraint
-from microgen.ops.unary import Unary, sample
+from microgen.ops.onnx_form import OnnxForm
+from microgen.ops.quantization import QuantRule
+from microgen.ops.unary import NumberUnary, clip_form, float_samples, sample
 
 
 @dataclass(frozen=True)
-class Relu6(Unary):
+class Relu6(NumberUnary):
     """``min(max(x, 0), 6)``."""
 
     name: ClassVar[str] = "Relu6"
+    stem: ClassVar[str] = "clip"
     tflite: ClassVar[tuple[str, ...]] = ("RELU6",)
+    tflite_int8: ClassVar[bool] = True
+    mindspore: ClassVar[tuple[str, ...]] = ("ReLU6",)
+
+    def to_onnx(self, node: Node) -> OnnxForm:
+        return clip_form(node, 0, 6)
+
+    def quant_rule(self, node: Node) -> QuantRule | None:
+        return QuantRule(tied=True)
+
+    def parameters(self) -> tuple[float, ...]:
+        return (0.0, 6.0)
+
+    def compute(self, x: Numbers) -> Numbers:
+        result: Numbers = np.clip(x, 0, 6)
+        return result
 
     @constraint
     def same_quantization(self, node: Node) -> str | None:
         """input and output have the same scale and zero point (TensorFlow Lite Micro disregards the output's)"""
         source, result = node.input(0).type.quant, node.output.type.quant
-        return None if source == result else f"they have {source} and {result}"
+        return None if source == result or None in (source, result) else f"they have {source} and {result}"
 
     def apply(self, source: QuantParams, result: QuantParams, x: arith.Ints) -> arith.Ints:
         return np.clip(x, *Activation.RELU6.bounds(TensorType(DType.INT8, (1,), result)))
@@ -47,3 +66,4 @@ class Relu6(Unary):
         yield make("below_six", 0.001, -128)
         yield make("six_is_half_a_step", 12.0, 7)
         yield make("six_vanishes", 100.0, 7)
+        yield from float_samples(cls())

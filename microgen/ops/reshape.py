@@ -10,10 +10,12 @@ from typing import ClassVar
 import numpy as np
 
 from microgen.errors import VerifyError
-from microgen.mindir import Array, DType, Node, Value
+from microgen.mindir import Array, DType, Node, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.base import Op, Sample
 from microgen.ops.call import Call, Target
+from microgen.ops.onnx_form import OnnxForm, OnnxSource, constant_input
+from microgen.ops.quantization import QuantRule
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
 
@@ -26,6 +28,9 @@ class View(Op):
         source = inputs[0]
         assert source is not None
         return [source.reshape(source.shape[0], *node.output.shape)]
+
+    def quant_rule(self, node: Node) -> QuantRule | None:
+        return QuantRule(tied=True)
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         return ()
@@ -40,6 +45,7 @@ class Reshape(View):
     name: ClassVar[str] = "Reshape"
     tflite: ClassVar[tuple[str, ...]] = ("RESHAPE",)
     tflite_options: ClassVar[str | None] = "ReshapeOptions"
+    onnx: ClassVar[tuple[str, ...]] = ("Reshape", "Flatten")
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
@@ -63,6 +69,26 @@ class Reshape(View):
         if self.shape:  # a scalar's would have no elements: its output's declared shape says enough
             inputs.append(sampling.constant("shape", np.array(self.shape, dtype=np.int32)))
         return TFLiteForm(self.tflite[0], tuple(inputs), self.tflite_options, {"NewShape": self.shape})
+
+    @classmethod
+    def from_onnx(cls, source: OnnxSource) -> tuple[Op, tuple[Value | None, ...]]:
+        x = source.input(0)
+        rank = len(x.shape)
+        if source.operator == "Flatten":
+            axis = source.integer("axis", 1)
+            if not -rank <= axis <= rank:
+                raise VerifyError(f"axis {axis} is outside of {rank} dimensions")
+            axis += rank if axis < 0 else 0
+            return cls((math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))), (x,)
+        shape = source.integer_list("shape") if source.opset < 5 else source.integers(1)
+        if not source.integer("allowzero", 0):
+            if any(d == 0 and i >= rank for i, d in enumerate(shape)):
+                raise VerifyError(f"shape {list(shape)} keeps dimensions that {list(x.shape)} does not have")
+            shape = tuple(x.shape[i] if d == 0 else d for i, d in enumerate(shape))
+        return cls(shape), (x,)
+
+    def to_onnx(self, node: Node) -> OnnxForm:
+        return OnnxForm("Reshape", (node.input(0), constant_input("shape", np.array(self.shape, np.int64))))
 
     def infer(self, node: Node) -> tuple[tuple[DType, tuple[int, ...]], ...]:
         source = node.input(0)
@@ -89,3 +115,5 @@ class Reshape(View):
         yield make("to_scalar", (1, 1), ())
         yield make("from_scalar", (), (1, 1, 1))
         yield make("rank6", (2, 12), (1, 2, 1, 3, 2, 2))
+        yield sampling.single(cls((1, 60)), "f32_flatten", [sampling.float32((1, 3, 4, 5))], None)
+        yield sampling.single(cls((-1,)), "i64_flatten", [TensorType(DType.INT64, (3, 4))], None)

@@ -21,6 +21,17 @@ def int8(shape: Sequence[int], scale: float = 0.05, zero_point: int = 3) -> Tens
     return TensorType(DType.INT8, tuple(shape), QuantParams.per_tensor(scale, zero_point))
 
 
+def float32(shape: Sequence[int]) -> TensorType:
+    """A float32 type."""
+    return TensorType(DType.FLOAT32, tuple(shape))
+
+
+def float_weights(key: object, shape: Sequence[int], scale: float = 1.0, name: str = "weights") -> Value:
+    """A constant of normally distributed float32 numbers."""
+    data = rng(name, key, tuple(shape)).normal(0.0, scale, tuple(shape)).astype(np.float32)
+    return Value(name, TensorType(DType.FLOAT32, data.shape), data)
+
+
 def weights(key: object, shape: Sequence[int], axis: int | None = 0, scale: float = 0.02) -> Value:
     """A constant int8 filter in [-127, 127], with one scale for each slice along ``axis`` (None: one scale)."""
     generator = rng("weights", key, tuple(shape))

@@ -1,10 +1,10 @@
-"""SOFTMAX: exponentials along the last axis, divided by their sum."""
+"""SOFTMAX: exponentials along an axis, divided by their sum."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,24 +13,66 @@ from microgen import arith
 from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node, QuantParams, Value
 from microgen.ops import sampling
-from microgen.ops.base import Op, Sample, constraint
-from microgen.ops.call import Call, Input, Int, Output, Target
-from microgen.ops.constraints import quantized_int8
+from microgen.ops.base import Op, Sample, constraint, device_constraint
+from microgen.ops.call import Arg, Call, Float, Input, Int, Output, Target
+from microgen.ops.constraints import device_arithmetic, is_quantized, quantized_or_float
+from microgen.ops.floats import FloatArray, computed_in
+from microgen.ops.layout import Permutation, Permuted
+from microgen.ops.onnx_form import OnnxForm, OnnxSource
+from microgen.ops.quantization import QuantRule
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
 # Differences to a row's largest value are Q5.26, sums of exponentials Q12.19.
-_DIFFERENCE_BITS = 5
-_SUM_BITS = 12
+DIFFERENCE_BITS = 5
+SUM_BITS = 12
 # A sum of this many exponentials of 0 leaves int32.
-_MAX_ROW = (1 << _SUM_BITS) - 1
+MAX_ROW = (1 << SUM_BITS) - 1
+
+
+def axis_of(axis: int, shape: tuple[int, ...]) -> int:
+    """``axis``, which may count from the end, as an index; VerifyError when the shape has no such axis."""
+    if not shape:
+        raise VerifyError("a scalar has no axis to normalize along")
+    if not -len(shape) <= axis < len(shape):
+        raise VerifyError(f"axis {axis} is outside of the input's {len(shape)} dimensions")
+    return axis % len(shape)
+
+
+def around(axis: int, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """(elements before, along, behind an axis): how a kernel walks along it."""
+    at = axis_of(axis, shape)
+    return math.prod(shape[:at]), shape[at], math.prod(shape[at + 1 :])
+
+
+def onnx_axis(source: OnnxSource) -> int:
+    """The axis of ONNX's softmax operators, which flattened all dimensions from it on before version 13."""
+    axis = source.integer("axis", -1 if source.opset >= 13 else 1)
+    shape = source.input(0).shape
+    at = axis_of(axis, shape)
+    if source.opset < 13 and math.prod(shape[at + 1 :]) != 1:
+        raise VerifyError(f"before opset 13, axis {axis} of shape {list(shape)} means several axes at once")
+    return at
+
+
+def difference_scaling(scale: float) -> tuple[int, int, int]:
+    """(multiplier, left shift, smallest difference that counts) from int8 differences of a scale to Q5.26."""
+    real = scale * (1 << (31 - DIFFERENCE_BITS))
+    if real >= 1 << 30:
+        # A step of one already means exp(-16) or less: only the row's largest values count, and their
+        # difference is 0 whatever it is multiplied by.
+        return arith.INT32_MAX, 30, 0
+    multiplier, shift = arith.quantize_multiplier(real)
+    return multiplier, shift, -arith.input_radius(DIFFERENCE_BITS, shift)
 
 
 @dataclass(frozen=True)
 class Softmax(Op):
-    """``exp(beta · x)`` normalized to a sum of 1, along the last axis; beta is rounded to single precision."""
+    """``exp(beta · x)`` normalized to a sum of 1, along ``axis``; beta is rounded to single precision."""
 
     beta: float = 1.0
+    axis: int = -1
 
+    onnx: ClassVar[tuple[str, ...]] = ("Softmax",)
     name: ClassVar[str] = "Softmax"
     tflite: ClassVar[tuple[str, ...]] = ("SOFTMAX",)
     tflite_options: ClassVar[str | None] = "SoftmaxOptions"
@@ -45,22 +87,37 @@ class Softmax(Op):
         return cls(beta), (source.input(0),)
 
     def to_tflite(self, node: Node) -> TFLiteForm:
+        if axis_of(self.axis, node.output.shape) != len(node.output.shape) - 1:
+            raise VerifyError("TensorFlow Lite normalizes along the last axis only", where=node.label)
         return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options, {"Beta": self.beta}, version=2)
+
+    @classmethod
+    def from_onnx(cls, source: OnnxSource) -> tuple[Op, tuple[Value | None, ...]]:
+        return cls(axis=onnx_axis(source)), (source.input(0),)
+
+    def to_onnx(self, node: Node) -> OnnxForm:
+        if self.beta != 1.0:
+            raise VerifyError("ONNX has no softmax with a factor", where=node.label)
+        return OnnxForm(self.onnx[0], node.inputs, {"axis": self.axis})
 
     def infer(self, node: Node) -> tuple[tuple[DType, tuple[int, ...]], ...]:
         source = node.input(0)
-        if not source.shape:
-            raise VerifyError("a scalar has no axis to normalize along")
+        axis_of(self.axis, source.shape)
         return ((source.type.dtype, source.shape),)
 
     @constraint
-    def int8_tensors(self, node: Node) -> str | None:
-        """input and output are int8 with quantization parameters, one scale each"""
-        return quantized_int8(node, (node.input(0), node.output))
+    def tensors(self, node: Node) -> str | None:
+        """input and output are int8 with quantization parameters, one scale each, or of one floating-point type"""
+        return quantized_or_float(node, (node.input(0), node.output))
+
+    @device_constraint
+    def device_types(self, node: Node) -> str | None:
+        """tensors are quantized int8 or float32"""
+        return device_arithmetic(node.input(0))
 
     @constraint
     def output_range(self, node: Node) -> str | None:
-        """the output has scale 1/256 and zero point -128"""
+        """an int8 output has scale 1/256 and zero point -128"""
         quant = node.output.type.quant
         if quant is None or (quant.scales, quant.zero_points) == ((1 / 256,), (-128,)):
             return None
@@ -68,7 +125,7 @@ class Softmax(Op):
 
     @constraint
     def positive_beta(self, node: Node) -> str | None:
-        """beta is positive, and beta times the input scale is above 2^-26"""
+        """with an int8 input, beta is positive, and beta times the input scale is above 2^-26"""
         quant = node.input(0).type.quant
         if quant is None or not quant.is_per_tensor:
             return None
@@ -79,51 +136,65 @@ class Softmax(Op):
 
     @constraint
     def row_length(self, node: Node) -> str | None:
-        """the last axis has at most 4095 elements"""
-        length = node.input(0).shape[-1]
-        return None if length <= _MAX_ROW else f"it has {length}"
+        """the axis of an int8 tensor has at most 4095 elements"""
+        length = around(self.axis, node.output.shape)[1]
+        return None if not is_quantized(node) or length <= MAX_ROW else f"it has {length}"
 
     def scaling(self, node: Node) -> tuple[int, int, int]:
         """(multiplier, left shift, smallest difference that counts) from int8 differences to Q5.26."""
         quant = node.input(0).type.quant
         assert quant is not None
-        real = self.beta * quant.scale * (1 << (31 - _DIFFERENCE_BITS))
-        if real >= 1 << 30:
-            # A step of one already means exp(-16) or less: only the row's largest values count, and their
-            # difference is 0 whatever it is multiplied by.
-            return arith.INT32_MAX, 30, 0
-        multiplier, shift = arith.quantize_multiplier(real)
-        return multiplier, shift, -arith.input_radius(_DIFFERENCE_BITS, shift)
+        return difference_scaling(self.beta * quant.scale)
 
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         source = inputs[0]
         assert source is not None
+        axis = axis_of(self.axis, node.output.shape) - len(node.output.shape)
+        if not is_quantized(node):
+            return [self._evaluate_float(source, axis, node.output.type.dtype)]
         multiplier, shift, smallest = self.scaling(node)
         # The exponential of every possible difference, 0 down to -255.
         differences = -np.arange(256, dtype=np.int64)
         scaled = arith.multiply_by_quantized_multiplier(differences, multiplier, shift)
         counts = differences >= smallest
-        exponentials = np.where(counts, arith.exp_on_negative_values(np.minimum(scaled, 0), _DIFFERENCE_BITS), 0)
-        terms = np.where(counts, arith.rounding_divide_by_pot(exponentials, _SUM_BITS), 0)
+        exponentials = np.where(counts, arith.exp_on_negative_values(np.minimum(scaled, 0), DIFFERENCE_BITS), 0)
+        terms = np.where(counts, arith.rounding_divide_by_pot(exponentials, SUM_BITS), 0)
 
         x = source.astype(np.int64)
-        below = x.max(axis=-1, keepdims=True) - x
-        sums = terms[below].sum(axis=-1, keepdims=True)
+        below = x.max(axis=axis, keepdims=True) - x
+        sums = terms[below].sum(axis=axis, keepdims=True)
         # The largest value adds 2^19, so a sum has 20 to 31 bits; frexp's exponent is their number.
         zeros = 32 - np.frexp(sums.astype(np.float64))[1].astype(np.int64)
         reciprocals = arith.one_over_one_plus_x((sums << zeros) - (1 << 31))
         products = arith.saturating_rounding_doubling_high_mul(reciprocals, exponentials[below])
-        exponents = _SUM_BITS - zeros + 31 - 8
+        exponents = SUM_BITS - zeros + 31 - 8
         # From an exponent of 32 on (sums of 512 and more) every share rounds to 0.
         shares = np.where(exponents > 31, 0, arith.rounding_divide_by_pot(products, np.minimum(exponents, 31)))
         result = np.where(counts[below], np.clip(shares - 128, -128, 127), -128)
         return [result.astype(np.int8)]
 
+    def _evaluate_float(self, source: Array, axis: int, dtype: DType) -> Array:
+        x: FloatArray = source.astype(computed_in(dtype))
+        with np.errstate(invalid="ignore", over="ignore"):  # rows of infinities have no meaningful result
+            powers = np.exp((x - x.max(axis=axis, keepdims=True)) * x.dtype.type(self.beta))
+            return np.asarray(powers / powers.sum(axis=axis, keepdims=True), dtype.numpy)
+
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
-        source = node.input(0).type
-        row = source.shape[-1]
-        numbers = (source.elements // row, row, *self.scaling(node))
-        return (Call("arm_softmax_s8", (Input(0), *map(Int, numbers), Output())),)
+        outer, size, inner = around(self.axis, node.output.shape)
+        strides = (Int(outer), Int(size), Int(inner))
+        if not is_quantized(node):
+            return (Call("mg_softmax_f32", (Input(0), *strides, Float(self.beta), Output())),)
+        scaling: tuple[Arg, ...] = tuple(map(Int, self.scaling(node)))
+        if inner == 1:
+            return (Call("arm_softmax_s8", (Input(0), Int(outer), Int(size), *scaling, Output())),)
+        return (Call("mg_softmax_axis_s8", (Input(0), *strides, *scaling, Output())),)
+
+    def quant_rule(self, node: Node) -> QuantRule | None:
+        return QuantRule(output=QuantParams.per_tensor(1 / 256, -128))
+
+    def permuted(self, node: Node, permutation: Permutation) -> Permuted | None:
+        axis = permutation.index(axis_of(self.axis, node.output.shape))
+        return Permuted(replace(self, axis=axis), (permutation,), (permutation,))
 
     def in_place(self, node: Node) -> tuple[int, ...]:
         # A row is read twice before its outputs are written, each after the input in its place.
@@ -131,9 +202,16 @@ class Softmax(Op):
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:
-        def make(id: str, shape: tuple[int, ...], scale: float = 0.1, zero_point: int = 3, beta: float = 1.0) -> Sample:
+        def make(
+            id: str,
+            shape: tuple[int, ...],
+            scale: float = 0.1,
+            zero_point: int = 3,
+            beta: float = 1.0,
+            axis: int = -1,
+        ) -> Sample:
             output = QuantParams.per_tensor(1 / 256, -128)
-            return sampling.single(cls(beta), id, [sampling.int8(shape, scale, zero_point)], output)
+            return sampling.single(cls(beta, axis), id, [sampling.int8(shape, scale, zero_point)], output)
 
         yield make("classes", (1, 10))
         yield make("one_class", (3, 1))
@@ -149,3 +227,21 @@ class Softmax(Op):
         yield make("large_beta", (4, 9), beta=7.5)
         for exponent in (-20, -12, -8, -6, -4, -3, -2, -1, 0, 1, 3, 4, 5):
             yield make(f"scale_2e{exponent}", (6, 17), 1.37 * 2.0**exponent)
+        yield make("axis_0", (7, 5), axis=0)
+        yield make("axis_1", (2, 6, 3, 4), 0.03, axis=1)
+        yield make("axis_-2", (3, 8, 5), 0.2, -128, axis=-2)
+        yield make("axis_before_ones", (2, 9, 1, 1), axis=1)
+
+        def plain(id: str, shape: tuple[int, ...], axis: int = -1, beta: float = 1.0) -> Sample:
+            return sampling.single(cls(beta, axis), f"f32_{id}", [sampling.float32(shape)], None)
+
+        yield plain("classes", (1, 10))
+        yield plain("one_class", (3, 1))
+        yield plain("vector", (12,))
+        yield plain("image", (1, 3, 4, 5))
+        yield plain("long_row", (2, 300))
+        yield plain("beta", (4, 9), beta=0.3)
+        yield plain("negative_beta", (4, 9), beta=-1.5)
+        yield plain("axis_0", (7, 5), 0)
+        yield plain("axis_1", (2, 6, 3, 4), 1)
+        yield plain("axis_-2", (3, 8, 5), -2)

@@ -7,10 +7,11 @@
 #define MAX_BUFFERS 256u
 #define MAX_ARGUMENTS 64u
 
-enum { HAS_INITIAL = 1, HAS_EXPECTED = 2, UNCHANGED = 4 };
+enum { HAS_INITIAL = 1, HAS_EXPECTED = 2, UNCHANGED = 4, IS_FLOAT = 8 };
 
 typedef struct {
     uint32_t flags, bytes, checked, offset;
+    float tolerance;
     uint8_t *initial;
     uint8_t *expected;
     uint8_t *memory;
@@ -75,6 +76,35 @@ static void find(uint32_t number, uint32_t pass, uint32_t kind, uint32_t index, 
         finding.found[i & 7u] = found[i];
     }
     stream_report(&finding);
+}
+
+static float float_at(const uint8_t *bytes)
+{
+    float value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+/* Reports floats that differ by more than the tolerance. NaN equals NaN, an infinity itself. */
+static void find_floats(uint32_t number, uint32_t pass, uint32_t index, const buffer *b)
+{
+    stream_finding finding = {.number = number, .pass = pass, .kind = FOUND_CONTENT, .index = index};
+    for (uint32_t i = 0; i + 4u <= b->checked; i += 4u) {
+        const float found = float_at(b->memory + i);
+        const float expected = float_at(b->expected + i);
+        const float difference = found < expected ? expected - found : found - expected;
+        if (found == expected || difference <= b->tolerance || (found != found && expected != expected)) {
+            continue;
+        }
+        if (finding.count == 0u) {
+            finding.offset = i;
+            memcpy(&finding.found[i & 7u], b->memory + i, sizeof found);
+        }
+        finding.count += 4u;
+    }
+    if (finding.count != 0u) {
+        stream_report(&finding);
+    }
 }
 
 /* Places the buffers, each between two guards, and fills them. False if memory does not suffice. */
@@ -155,7 +185,9 @@ static void check(const buffer *b, uint32_t number, uint32_t pass, uint32_t inde
     stream_allow(b->memory - GUARD, b->bytes + 2u * GUARD);
     find(number, pass, FOUND_BEFORE, index, b->memory - GUARD, guard, GUARD);
     find(number, pass, FOUND_BEHIND, index, b->memory + b->bytes, guard, GUARD);
-    if ((b->flags & HAS_EXPECTED) != 0u) {
+    if ((b->flags & IS_FLOAT) != 0u) {
+        find_floats(number, pass, index, b);
+    } else if ((b->flags & HAS_EXPECTED) != 0u) {
         find(number, pass, FOUND_CONTENT, index, b->memory, b->expected, b->checked);
     } else if ((b->flags & UNCHANGED) != 0u) {
         find(number, pass, FOUND_CONTENT, index, b->memory, b->initial, b->checked);
@@ -199,6 +231,7 @@ static void run_case(cursor at, uint32_t number)
         b->bytes = take_word(&at);
         b->checked = take_word(&at);
         b->offset = take_word(&at);
+        b->tolerance = float_at(take(&at, sizeof b->tolerance));
         b->initial = (b->flags & HAS_INITIAL) != 0u ? take(&at, b->bytes) : NULL;
         b->expected = (b->flags & HAS_EXPECTED) != 0u ? take(&at, b->checked) : NULL;
     }

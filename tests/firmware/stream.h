@@ -6,7 +6,8 @@
  *
  *   stream:     magic, then cases
  *   case:       bytes of the rest, buffers, relocations, calls, then those
- *   buffer:     flags, bytes, bytes that are checked, offset, initial content if any, expected content if any
+ *   buffer:     flags, bytes, bytes that are checked, offset, tolerance (a float), initial content if any, expected
+ *               content if any
  *   relocation: buffer, offset in it, buffer that it points to, offset in that
  *   call:       function, whether the return value is checked, its expected value, arguments, then those
  *   argument:   0 and a value, or a buffer's index + 1 and an offset in it

@@ -10,8 +10,8 @@ import pytest
 
 from microgen import resources
 from microgen.codegen import kernels
-from microgen.mindir import Node
-from microgen.ops.base import Sample, op_of
+from microgen.mindir import DType, Node
+from microgen.ops.base import Op, Sample, op_of
 from microgen.ops.call import Call, Const, Int, Null, Struct, Target
 from microgen.ops.conv2d import Conv2D
 from microgen.ops.convolution import Convolution, row_pointers
@@ -24,7 +24,7 @@ from tests.support.stream_abi import pack_scalar
 from tests.support.stream_cases import Buffer, Invocation
 from tests.support.stream_inputs import inputs_for
 from tests.support.stream_maker import Builder
-from tests.support.stream_targets import COMPUTING, HOSTS, assert_none, runtime_program
+from tests.support.stream_targets import COMPUTING, HOSTS, assert_none, compiled_samples, runtime_program
 
 FUNCTIONS = dict(kernels.functions(resources.runtime_c_dir()))
 
@@ -99,6 +99,11 @@ def program(request: pytest.FixtureRequest, host_gcc: str, tmp_path_factory: pyt
     return runtime_program(request.param, tmp_path_factory)
 
 
+def quantized_samples(operator: type[Op]) -> list[Sample]:
+    """The samples that CMSIS-NN's int8 functions compute."""
+    return [sample for sample in compiled_samples(operator) if sample.graph.outputs[0].type.dtype is DType.INT8]
+
+
 def lowered(sample: Sample, target: Target) -> Call:
     (node,) = sample.graph.nodes
     (call,) = op_of(node).lower(node, target)
@@ -117,7 +122,7 @@ def renamed(call: Call, function: str) -> Call:
 @pytest.mark.parametrize("special", SPECIAL, ids=lambda special: special.function)
 def test_special_kernels(program: Program, special: Special) -> None:
     cases, taken = [], 0
-    for sample in special.operator.samples():
+    for sample in quantized_samples(special.operator):
         (node,) = sample.graph.nodes
         call = renamed(lowered(sample, program.target), special.function)
         assert isinstance(node.op, Convolution)
@@ -151,10 +156,9 @@ def wrapped(call: Call) -> Call:
 
 
 def test_dense_layer_by_the_wrapper(program: Program) -> None:
-    samples = list(FullyConnected.samples())
     cases = [
         c
-        for s in samples
+        for s in quantized_samples(FullyConnected)
         for c in program.cases.of_calls(s, inputs_for(s.graph), [wrapped(lowered(s, program.target))])
     ]
     assert_none(program.run(cases))
@@ -188,7 +192,7 @@ def test_buffer_sizes_of_numbers(program: Program, function: str, fields: tuple[
 def called_by_tests() -> Iterator[str]:
     """Functions that the differential tests call, here and for every operator."""
     for operator in COMPUTING:
-        for sample in operator.samples():
+        for sample in compiled_samples(operator):
             (node,) = sample.graph.nodes
             yield from (call.function for call in op_of(node).lower(node, Target()))
     yield from (special.function for special in SPECIAL)

@@ -11,7 +11,7 @@ import pytest
 
 from microgen.errors import VerifyError
 from microgen.exporters import tflite as exporter
-from microgen.mindir import DType, QuantParams, TensorType, Value
+from microgen.mindir import DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.attributes import Padding
 from microgen.ops.average_pool2d import AveragePool2D
@@ -19,9 +19,12 @@ from microgen.ops.base import Op, Sample
 from microgen.ops.conv2d import Conv2D
 from microgen.ops.depthwise_conv2d import DepthwiseConv2D
 from microgen.ops.fully_connected import FullyConnected
+from microgen.ops.log_softmax import LogSoftmax
 from microgen.ops.max_pool2d import MaxPool2D
 from microgen.ops.mean import Mean
+from microgen.ops.onnx_form import OnnxSource
 from microgen.ops.pad import Pad
+from microgen.ops.softmax import Softmax
 from microgen.ops.tflite_form import TFLiteSource
 from tests.support import oracle
 
@@ -145,7 +148,7 @@ def test_fully_connected_bias_scale() -> None:
     assert problem.startswith("the scale of the bias is input scale times weight scale")
     assert problem.endswith(", but 0.01, not 0.001")
     with pytest.raises(oracle.OracleRefused):
-        oracle.Oracle(exporter.save(sample.graph))
+        oracle.Oracle(exporter.write(sample.graph))
 
 
 def test_fully_connected_channel_axis() -> None:
@@ -171,7 +174,7 @@ def test_depthwise_multiplier_comes_from_the_shapes() -> None:
 def test_pooling_keeps_the_quantization(operator, scale: float, zero_point: int, good: bool) -> None:
     kind = INT8((1, 4, 4, 2))
     sample = sampling.single(operator((2, 2), (2, 2)), "q", (kind,), QuantParams.per_tensor(scale, zero_point))
-    model = exporter.save(sample.graph)
+    model = exporter.write(sample.graph)
     if good:
         assert problems(sample) == []
         oracle.Oracle(model)
@@ -198,14 +201,68 @@ def test_pooling_window_in_the_padding() -> None:
         (FullyConnected(), (1, 4), (3, 4)),
         (AveragePool2D((2, 2)), (1, 4, 4, 2), None),
         (MaxPool2D((2, 2)), (1, 4, 4, 2), None),
-        (Mean((1,)), (1, 4), None),
-        (Pad(((0, 0), (1, 1))), (1, 4), None),
+        (Softmax(), (1, 4), None),
+        (LogSoftmax(), (1, 4), None),
     ],
 )
-def test_float_models_are_told_to_quantize(op: Op, shape, filter_) -> None:
+def test_float_tensors_are_not_mixed_with_quantized_ones(op: Op, shape, filter_) -> None:
     inputs: list[TensorType | Value] = [TensorType(DType.FLOAT32, shape)]
     if filter_ is not None:
         inputs.append(sampling.constant("filter", np.ones(filter_, np.float32)))
-    found = problems(sampling.single(op, "float", inputs, None))
+    plain = sampling.single(op, "float", inputs, None)
+    assert problems(plain) == []
+    (node,) = plain.graph.nodes
+    assert list(op.problems(node, device=True)) == []
+    # The result is quantized, the input is not.
+    quant = QuantParams.per_tensor(16 / 256, 127) if op == LogSoftmax() else QuantParams.per_tensor(1 / 256, -128)
+    result = Value("result", TensorType(DType.INT8, node.output.shape, quant))
+    found = list(op.problems(Node(op, node.inputs, (result,), "mixed")))
     assert len(found) == 1
     assert found[0].endswith("'input_0' is float32, quantize the model to int8")
+
+
+@pytest.mark.parametrize("dtype", [DType.FLOAT16, DType.FLOAT64])
+def test_other_floats_are_computed_on_the_host_only(dtype: DType) -> None:
+    sample = sampling.single(Softmax(), "wide", [TensorType(dtype, (1, 4))], None)
+    (node,) = sample.graph.nodes
+    assert problems(sample) == []
+    (result,) = node.op.evaluate(node, [np.zeros((1, 1, 4), dtype.numpy)])
+    assert result.dtype == dtype.numpy and result.tolist() == [[[0.25] * 4]]
+    assert any("tensors are quantized int8 or float32" in p for p in node.op.problems(node, device=True))
+
+
+def test_a_filter_that_is_computed_differs_between_samples() -> None:
+    """Each sample is convolved with its own filter, and each row multiplied with its own weights."""
+    random = np.random.default_rng(0)
+    operands = [TensorType(DType.FLOAT32, s) for s in ((1, 4, 5, 2), (3, 2, 2, 2), (3,))]
+    (conv,) = sampling.single(Conv2D(), "computed", operands, None).graph.nodes
+    operands = [TensorType(DType.FLOAT32, s) for s in ((2, 6), (3, 6), (3,))]
+    (dense,) = sampling.single(FullyConnected(), "computed", operands, None).graph.nodes
+    for node in (conv, dense):
+        arrays = [random.normal(size=(4, *v.shape)).astype(np.float32) for v in node.inputs if v is not None]
+        (together,) = node.op.evaluate(node, arrays)
+        for i in range(4):
+            (alone,) = node.op.evaluate(node, [a[i : i + 1] for a in arrays])
+            np.testing.assert_allclose(together[i : i + 1], alone, rtol=1e-5, atol=1e-5)
+
+
+def test_an_int8_filter_must_be_a_constant() -> None:
+    kinds = (INT8((1, 4, 4, 2)), TensorType(DType.INT8, (3, 2, 2, 2), QuantParams.per_tensor(0.1, 0)))
+    sample = sampling.single(Conv2D(), "computed", kinds, INT8(()).quant)
+    assert problems(sample) == ["filter and bias of an int8 input are constants, but 'input_1' is computed at run time"]
+
+
+@pytest.mark.parametrize(("opset", "axis", "expected"), [(13, None, 3), (13, 1, 1), (11, 3, 3), (11, -1, 3)])
+def test_onnx_softmax_axis(opset: int, axis: int | None, expected: int) -> None:
+    value = Value("x", TensorType(DType.FLOAT32, (1, 2, 3, 4)))
+    attributes = {} if axis is None else {"axis": axis}
+    op, _ = Softmax.from_onnx(OnnxSource("Softmax", opset, (value,), attributes))
+    assert op == Softmax(axis=expected)
+
+
+def test_onnx_softmax_over_several_axes_is_refused() -> None:
+    value = Value("x", TensorType(DType.FLOAT32, (1, 2, 3, 4)))
+    with pytest.raises(VerifyError, match="means several axes at once"):
+        LogSoftmax.from_onnx(OnnxSource("LogSoftmax", 11, (value,), {}))
+    with pytest.raises(VerifyError, match="axis 4 is outside of the input's 4 dimensions"):
+        Softmax.from_onnx(OnnxSource("Softmax", 13, (value,), {"axis": 4}))

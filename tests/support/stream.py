@@ -30,7 +30,7 @@ from tests.support.stream_cases import Buffer, Case
 from tests.support.stream_maker import CaseMaker
 
 FIRMWARE = Path(__file__).parents[1] / "firmware"
-WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Werror")
 SANITIZERS = ("-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 _MAGIC = 0x3153474D
 _CONTENT, _BEFORE, _BEHIND, _RETURN, _TOO_LARGE, _DONE = range(1, 7)

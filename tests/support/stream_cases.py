@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _BYTE = np.dtype(np.uint8)
-_HAS_INITIAL, _HAS_EXPECTED, _UNCHANGED = 1, 2, 4
+_HAS_INITIAL, _HAS_EXPECTED, _UNCHANGED, _IS_FLOAT = 1, 2, 4, 8
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Pointer:
 class Buffer:
     """Memory of a case. Without ``initial`` it starts with a pattern. Afterwards it must hold ``expected`` in its
     first bytes or, without that, be as it was if ``unchanged``. ``offset``: where it starts in the second pass,
-    from a multiple of 16. ``dtype`` is for messages.
+    from a multiple of 16. ``dtype`` is for messages. With a ``tolerance`` the content are floats, which may differ by
+    so much.
     """
 
     label: str
@@ -36,20 +37,23 @@ class Buffer:
     unchanged: bool = False
     offset: int = 0
     dtype: np.dtype[np.generic] = _BYTE
+    tolerance: float | None = None
 
     def __post_init__(self) -> None:
         assert self.initial is None or len(self.initial) == self.size, self.label
         assert self.expected is None or len(self.expected) <= self.size, self.label
+        assert self.tolerance is None or (self.dtype == np.float32 and self.expected is not None), self.label
 
     def encoded(self) -> bytes:
         flags = _UNCHANGED if self.unchanged else 0
         checked = self.size if self.expected is None else len(self.expected)
+        flags |= _IS_FLOAT if self.tolerance is not None else 0
         contents = b""
         for flag, content in ((_HAS_INITIAL, self.initial), (_HAS_EXPECTED, self.expected)):
             if content is not None:
                 flags |= flag
                 contents += content + bytes(-len(content) % 4)
-        return struct.pack("<4I", flags, self.size, checked, self.offset) + contents
+        return struct.pack("<4If", flags, self.size, checked, self.offset, self.tolerance or 0.0) + contents
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from microgen.plan.lifetime import SCRATCH_ALIGNMENT, TENSOR_ALIGNMENT, alignmen
 from microgen.runtime import Session
 from tests.support.stream_abi import Abi, Structs, layout, pack_scalar, size_and_alignment
 from tests.support.stream_cases import Buffer, Case, Invocation, Pointer
+from tests.support.tolerance import tolerance
 
 SUCCESS, ARG_ERROR = 0, -1
 STATUS = "arm_cmsis_nn_status"
@@ -157,8 +158,10 @@ class CaseMaker:
         builder = Builder(self.functions, self.structs, self.abi)
         places = self._operands(builder, node, given)
         outputs: list[Pointer] = []
+        operands = [v.const if v.is_const else given[v] for v in node.inputs if v is not None]
         for index, (value, result) in enumerate(zip(node.outputs, results, strict=True)):
             expected = np.ascontiguousarray(result).tobytes()
+            allowed = tolerance(result, operands)
             if over is not None and index == 0:
                 place = places[node.input(over)]
                 shared = builder.buffers[place.buffer]
@@ -173,6 +176,7 @@ class CaseMaker:
                     unchanged=False,
                     offset=max(shared.offset, alignment(value)),
                     dtype=result.dtype,
+                    tolerance=allowed,
                 )
                 outputs.append(place)
             else:
@@ -182,6 +186,7 @@ class CaseMaker:
                     expected=expected,
                     offset=alignment(value),
                     dtype=result.dtype,
+                    tolerance=allowed,
                 )
                 outputs.append(builder.add(made))
         invocations: list[Invocation] = []

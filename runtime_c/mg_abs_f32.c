@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "microgen_nn.h"
+
+#include <math.h>
+
+/* |x|. The output may be the input. */
+void mg_abs_f32(const float *input, float *output, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++)
+    {
+        output[i] = fabsf(input[i]);
+    }
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "microgen_nn.h"
+
+/* x where x >= 0, alpha * x elsewhere. The output may be the input. */
+void mg_leaky_relu_f32(const float *input, float *output, int32_t size, float alpha)
+{
+    for (int32_t i = 0; i < size; i++)
+    {
+        const float x = input[i];
+        output[i] = x >= 0.0f ? x : alpha * x;
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "microgen_nn.h"
+
+#include "mg_reduce.h"
+#include "mg_support.h"
+
+static float reduced(const mg_reduce_f32_params *params, const float *input)
+{
+    const int32_t last = MG_MAX_RANK - 1;
+    const int32_t stride = params->reduced_strides[last];
+    int32_t index[MG_MAX_RANK] = {0};
+    float result = input[0];
+    do
+    {
+        const float *x = input + mg_index_offset(index, params->reduced_strides, last);
+        for (int32_t i = 0; i < params->reduced_dims[last]; i++)
+        {
+            const float value = x[i * stride];
+            /* NaN stays: nothing compares with it. */
+            result = value > result || value != value ? value : result;
+        }
+    } while (mg_next_index(index, params->reduced_dims, last));
+    return result;
+}
+
+/* Largest element over any dimensions; NaN where there is one. */
+void mg_reduce_max_f32(const mg_reduce_f32_params *params, const float *input, float *restrict output)
+{
+    int32_t index[MG_MAX_RANK] = {0};
+    do
+    {
+        const float *first = input + mg_index_offset(index, params->kept_strides, MG_MAX_RANK);
+        *output++ = reduced(params, first);
+    } while (mg_next_index(index, params->kept_dims, MG_MAX_RANK));
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "microgen_nn.h"
+
+/* x * x. The output may be the input. */
+void mg_square_f32(const float *input, float *output, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++)
+    {
+        output[i] = input[i] * input[i];
+    }
+}
