@@ -6,6 +6,7 @@ import dataclasses
 
 from microgen.mindir import Graph, Node, Value
 from microgen.ops.base import op_of
+from microgen.ops.reshape import Reshape
 
 
 def remove_dead_code(graph: Graph) -> bool:
@@ -23,15 +24,20 @@ def remove_dead_code(graph: Graph) -> bool:
 
 
 def merge_views(graph: Graph) -> bool:
-    """Let a view of a view look at the original: reshape(reshape(x)) is one reshape."""
+    """Let a view of a view look at the original: reshape(reshape(x)) is one reshape, as is any other pair."""
     changed = False
     for node in graph.nodes:
         if not op_of(node).is_view:
             continue
+        # Nodes before this one may have changed its input.
+        node = next(n for n in graph.nodes if n.outputs == node.outputs)
         inner = graph.producer(node.input(0))
-        if inner is not None and op_of(inner).is_view and op_of(inner).name == op_of(node).name:
-            graph.replace_node(node, dataclasses.replace(node, inputs=(inner.input(0), *node.inputs[1:])))
-            changed = True
+        if inner is None or not op_of(inner).is_view:
+            continue
+        # Other views than Reshape mean something else on another shape.
+        op = node.op if isinstance(node.op, Reshape) else Reshape(node.output.shape)
+        graph.replace_node(node, dataclasses.replace(node, op=op, inputs=inner.inputs))
+        changed = True
     return changed
 
 
@@ -56,6 +62,8 @@ def drop_identities(graph: Graph) -> bool:
     for node in graph.nodes:
         if not op_of(node).is_identity(node):
             continue
+        # Those before this one may have changed its input.
+        node = next(n for n in graph.nodes if n.outputs == node.outputs)
         source, result = node.input(0), node.output
         if not graph.is_output(result):
             graph.replace_value(result, source)

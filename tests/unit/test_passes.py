@@ -22,6 +22,7 @@ from microgen.ops.relu import Relu
 from microgen.ops.relu6 import Relu6
 from microgen.ops.reshape import Reshape
 from microgen.passes import PASSES, optimize
+from microgen.passes.cleanup import drop_identities
 from microgen.runtime import Session
 from microgen.verification import sample_inputs
 
@@ -64,14 +65,24 @@ def names(graph: Graph) -> list[str]:
     return [node.op.name for node in graph.nodes]
 
 
+def assert_same(wanted: Array, found: Array, label: str = "") -> None:
+    """The same bits, or in float the same numbers within rounding."""
+    if wanted.dtype.kind != "f":
+        np.testing.assert_array_equal(wanted, found, err_msg=label)
+        return
+    a, b = wanted.astype(np.float64), found.astype(np.float64)
+    largest = float(np.abs(a[np.isfinite(a)]).max(initial=0))
+    np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-5 * largest, err_msg=label)
+
+
 def optimized(graph: Graph) -> Graph:
-    """The optimized graph, after checking that it computes the same bytes and that the original is untouched."""
+    """The optimized graph, after checking that it computes the same and that the original is untouched."""
     before = to_text(graph)
     result = optimize(graph)
     assert to_text(graph) == before
     inputs: list[Array] = sample_inputs([v.type for v in graph.inputs], 20)
     for a, b in zip(Session(graph).run(inputs), Session(result).run(inputs), strict=True):
-        np.testing.assert_array_equal(a, b)
+        assert_same(a, b)
     assert [v.name for v in graph.outputs] == [v.name for v in result.outputs]
     assert to_text(optimize(result)) == to_text(result)
     return result
@@ -211,6 +222,17 @@ def test_requantization_to_the_same_parameters_goes() -> None:
     assert names(optimized(b.graph(same))) == ["Conv2D"]
 
 
+def test_two_identities_in_a_row_go_at_once() -> None:
+    b, x = image()
+    value = b.conv(x, OUT)
+    for _ in range(2):
+        value = b.add(Reshape(value.shape), [value], OUT)
+    graph = b.graph(b.conv(value, OUT))
+    assert drop_identities(graph)
+    verify(graph)
+    assert names(graph) == ["Conv2D", "Conv2D"]
+
+
 def test_an_identity_between_input_and_output_stays() -> None:
     b, x = image()
     graph = optimized(b.graph(b.add(Reshape(x.shape), [x], x.type.quant)))
@@ -231,7 +253,7 @@ def test_every_sample_survives_the_passes(operator: type) -> None:
         result = optimize(graph)
         inputs = sample_inputs([v.type for v in graph.inputs], 3)
         for a, b in zip(Session(graph).run(inputs), Session(result).run(inputs), strict=True):
-            np.testing.assert_array_equal(a, b, err_msg=sample.id)
+            assert_same(a, b, sample.id)
 
 
 def test_every_pass_has_a_reason() -> None:
