@@ -14,7 +14,7 @@ _TOOLS = (
     ("make", "build, run, verify, bench"),
     ("qemu-system-arm", "run, verify, bench"),
 )
-_PACKAGES = ("numpy", "jinja2", "click", "rich", "tflite", "flatbuffers", "pyelftools")
+_PACKAGES = ("numpy", "jinja2", "click", "rich", "tflite", "flatbuffers", "pyelftools", "pyyaml")
 
 
 @dataclass(frozen=True, slots=True)

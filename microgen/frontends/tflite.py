@@ -10,10 +10,12 @@ import numpy as np
 
 from microgen.errors import InputError, UnsupportedError, VerifyError, one_line
 from microgen.frontends import flatbuffer, tflite_schema, tflite_shapes
+from microgen.frontends.options import ImportOptions
 from microgen.frontends.tflite_schema import Options, Record
 from microgen.frontends.tflite_tensors import Tensors
 from microgen.mindir import Array, DType, Graph, Node, TensorType, Value, verify
 from microgen.ops.base import op_of
+from microgen.ops.dequantize import Dequantize
 from microgen.ops.registry import by_tflite_name
 from microgen.ops.tflite_form import TFLiteSource
 
@@ -24,7 +26,9 @@ _SCHEMA_VERSION = 3
 _CUSTOM = "CUSTOM"
 _SHAPE_TYPES = (DType.INT32, DType.INT64)
 _FILE_HINT = "Give a .tflite file as the TensorFlow Lite converter writes it"
-_QUANTIZE_HINT = "Quantize the whole model to int8, activations included (post-training full integer quantization)"
+_QUANTIZE_HINT = (
+    "Quantize the whole model to int8, activations included (post-training full integer quantization), or nothing of it"
+)
 
 
 def recognizes(data: bytes) -> bool:
@@ -32,7 +36,7 @@ def recognizes(data: bytes) -> bool:
     return data[4:8] == _IDENTIFIER
 
 
-def load(source: bytes | str | Path, name: str | None = None) -> Graph:
+def load(source: bytes | str | Path, name: str | None = None, options: ImportOptions = ImportOptions()) -> Graph:
     """The first subgraph of a .tflite file, given by its bytes or path, as a verified graph.
 
     ``name`` names the graph (default: the file's stem). Shapes are the file's static ones: a batch of −1 in a
@@ -88,27 +92,30 @@ class _Importer:
         self._inputs = self._indices(subgraph, "Inputs")
         self._outputs = self._indices(subgraph, "Outputs")
         self._layers = _in_order([self._layer(r) for r in subgraph.children("Operators", "Operator")])
+        self._unpacked: dict[Value, Value] = {}
+        self._nodes: list[Node] = []
         self._problems: list[str] = []
-        self._float_problem = False
+        self._mixed_problem = False
         self._unknown_operator = False
         self._type_errors: list[VerifyError] = []
 
     def graph(self, name: str) -> Graph:
         """The graph, or every problem at once."""
         self._check_computed()
-        nodes = [node for layer in self._layers if (node := self._node(layer)) is not None]
+        for layer in self._layers:
+            self._add(layer)
         inputs = [self._interface(i, "input") for i in self._inputs]
         outputs = [self._interface(i, "output") for i in self._outputs]
         if len(self._problems) > len(self._type_errors):
             raise UnsupportedError(self._problems, hint=self._hint())
         if self._type_errors:
             raise self._type_errors[0]
-        graph = Graph(name, [v for v in inputs if v is not None], [v for v in outputs if v is not None], nodes)
+        graph = Graph(name, [v for v in inputs if v is not None], [v for v in outputs if v is not None], self._nodes)
         verify(graph)
         return graph
 
     def _hint(self) -> str:
-        hints = [_QUANTIZE_HINT] if self._float_problem else []
+        hints = [_QUANTIZE_HINT] if self._mixed_problem else []
         if self._unknown_operator:
             hints.append(f"Supported operators are {', '.join(sorted(by_tflite_name()))}")
         return ". ".join(hints)
@@ -152,24 +159,31 @@ class _Importer:
             self._problems.append(f"{_short(tensor.name)} (model {role}): {one_line(tensor.problem)}")
         return tensor.value
 
-    def _node(self, layer: _Layer) -> Node | None:
-        """The layer as a node; None, with the reason noted, when it cannot be compiled."""
+    def _add(self, layer: _Layer) -> None:
+        """The layer's node joins the others; when it cannot be compiled, the reason is noted."""
         label = f"{_short(self._tensors.name(layer.outputs[0]))} ({_short(layer.operator)})"
         try:
-            return None if self._is_shape_arithmetic(layer) else self._make(layer)
+            if not self._is_shape_arithmetic(layer):
+                self._nodes.append(self._make(layer))
         except _UnknownOperatorError as error:
             # Whether its tensors are float says nothing: the converter leaves what it cannot quantize.
             self._problems.append(f"{label}: {error}")
             self._unknown_operator = True
         except _RefusedError as error:
             self._problems.append(f"{label}: {one_line(str(error), 600)}")
-            indices = (*layer.inputs, *layer.outputs)
-            values = [self._tensors[index].value for index in indices if index is not None]
-            self._float_problem |= any(v is not None and v.type.dtype is DType.FLOAT32 for v in values)
+            self._mixed_problem |= self._is_mixed(layer)
         except VerifyError as error:
             self._problems.append(f"{label}: {one_line(error.what, 600)}")
             self._type_errors.append(error)
-        return None
+            if self._is_mixed(layer):
+                self._mixed_problem = True
+                error.hint = error.hint or _QUANTIZE_HINT
+
+    def _is_mixed(self, layer: _Layer) -> bool:
+        """Whether some of a layer's tensors are quantized and others are floats."""
+        values = [self._tensors[i].value for i in (*layer.inputs, *layer.outputs) if i is not None]
+        types = [v.type for v in values if v is not None]
+        return any(t.dtype.is_float for t in types) and any(t.quant is not None for t in types)
 
     def _make(self, layer: _Layer) -> Node:
         """The layer as a node; _RefusedError with the reason, or VerifyError when the file contradicts itself."""
@@ -178,16 +192,38 @@ class _Importer:
         operator = None if layer.custom else by_tflite_name().get(layer.operator)
         if operator is None:
             raise _UnknownOperatorError("this operator is not supported")
-        options = Options(operator.tflite_options, self._options(layer, operator.tflite_options))
+        table = operator.tflite_table(layer.operator)
+        options = Options(table, self._options(layer, table))
         try:
             op, operands = operator.from_tflite(TFLiteSource(layer.operator, inputs, outputs, options))
         except VerifyError as error:
             raise _RefusedError(error.what) from None
+        operands = self._plain(operands, outputs)
         node = self._with_known_shapes(Node(op, operands, outputs, outputs[0].name), layer)
         op.check_types(node)
         for problem in op.problems(node):
             raise _RefusedError(problem)
         return node
+
+    def _plain(self, operands: tuple[Value | None, ...], outputs: tuple[Value, ...]) -> tuple[Value | None, ...]:
+        """The operands of a layer, those of a hybrid one unpacked: it computes in float with constant weights in int8.
+
+        That a hybrid layer of the file may ask for its input to be quantized as it runs is not followed: that is an
+        approximation of what is computed here.
+        """
+        first = operands[0] if operands else None
+        if first is None or not all(v.type.dtype is DType.FLOAT32 for v in (first, *outputs)):
+            return operands
+        return tuple(v if v is None or not v.is_const or v.type.quant is None else self._unpack(v) for v in operands)
+
+    def _unpack(self, packed: Value) -> Value:
+        if packed not in self._unpacked:
+            plain = Value(packed.name, TensorType(DType.FLOAT32, packed.shape))
+            node = Node(Dequantize(), (packed,), (plain,), packed.name)
+            node.op.check(node)
+            self._nodes.append(node)
+            self._unpacked[packed] = plain
+        return self._unpacked[packed]
 
     def _is_shape_arithmetic(self, layer: _Layer) -> bool:
         """Whether the layer only computes with shapes; its output is a constant from now on."""

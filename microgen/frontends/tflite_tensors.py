@@ -128,7 +128,7 @@ class Tensors:
 def _quant_params(record: Record, dtype: DType, shape: tuple[int, ...]) -> QuantParams | None:
     """A tensor's quantization, None when it has none or none that means anything; VerifyError for nonsense."""
     scales = record.vector("Scale")
-    if scales.size == 0 or dtype in (DType.FLOAT32, DType.BOOL):
+    if scales.size == 0 or dtype.is_float or dtype is DType.BOOL:
         return None
     if dtype in _SCALE_UNUSED and not (np.isfinite(scales).all() and (scales > 0).all()):
         return None

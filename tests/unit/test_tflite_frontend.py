@@ -19,6 +19,7 @@ from microgen.exporters.tflite import save
 from microgen.frontends.tflite import load, recognizes
 from microgen.mindir import DType, Graph, to_text, verify
 from microgen.ops.registry import operators
+from microgen.runtime import Session
 from tests.support.tflite_file import add_relu, ints, operator, tensor, write
 
 INT8_MODELS = {
@@ -94,28 +95,37 @@ def test_text_is_stable_and_survives_export(test_model: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "layers"), FLOAT_MODELS.items())
-def test_every_layer_of_a_float_model_is_reported(test_model: Any, name: str, layers: int) -> None:
+def test_float_models_load(test_model: Any, name: str, layers: int) -> None:
     data = test_model(name).read_bytes()
-    with pytest.raises(UnsupportedError) as error:
-        load(data)
-    problems = error.value.problems
+    graph = load(data)
     subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
-    # A reshape moves float32 as well as int8; all others compute.
-    codes = {v: k for k, v in vars(tflite.BuiltinOperator).items() if isinstance(v, int)}
-    model = tflite.Model.GetRootAs(data, 0)
-    expected = []
-    for number in range(subgraph.OperatorsLength()):
-        stored = subgraph.Operators(number)
-        code = model.OperatorCodes(stored.OpcodeIndex())
-        kind = codes[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
-        if kind != "RESHAPE":
-            expected.append((subgraph.Tensors(stored.Outputs(0)).Name().decode()[:79], f"({kind}): "))
-    assert len(problems) == layers == len(expected)
-    for problem, (layer, kind) in zip(problems, expected, strict=True):
-        assert problem.startswith(layer)
-        assert kind in problem
-        assert "float32" in problem
-    assert "int8" in error.value.hint
+    unpacked = [n for n in graph.nodes if n.op.name == "Dequantize" and n.input(0).is_const]
+    assert len(graph.nodes) - len(unpacked) == subgraph.OperatorsLength() >= layers
+    assert bool(unpacked) == ("hybrid" in name)
+    assert {v.type.dtype for n in graph.nodes for v in n.outputs} == {DType.FLOAT32}
+
+
+def test_the_weights_of_a_hybrid_layer_are_unpacked_once() -> None:
+    """Two layers that share int8 weights get the same float ones; the activations stay float."""
+    real = {"Type": tflite.TensorType.FLOAT32, "Quantization": {}}
+    scales = {"Scale": np.array([0.5, 0.25], np.float32), "ZeroPoint": np.zeros(2, np.int64), "QuantizedDimension": 0}
+    tensors = [
+        tensor("image", **real),
+        tensor("weights", (2, 4), Buffer=1, Quantization=scales),
+        tensor("first", (1, 2), **real),
+        tensor("second", (1, 2), **real),
+    ]
+    layers = [operator(0, (0, 1), (2,)), operator(0, (0, 1), (3,))]
+    model = {
+        "Version": 3,
+        "OperatorCodes": [{"BuiltinCode": tflite.BuiltinOperator.FULLY_CONNECTED}],
+        "Buffers": [{}, {"Data": np.arange(8, dtype=np.uint8)}],
+        "Subgraphs": [{"Tensors": tensors, "Inputs": ints(0), "Outputs": ints(2, 3), "Operators": layers}],
+    }
+    graph = load(write(model))
+    assert [n.op.name for n in graph.nodes] == ["Dequantize", "FullyConnected", "FullyConnected"]
+    results = Session(graph).run([np.ones((1, 1, 4), np.float32)])
+    assert [r.tolist() for r in results] == [[[[3.0, 5.5]]]] * 2
 
 
 # Oddities that the format allows ---------------------------------------------------------------------------
@@ -248,7 +258,7 @@ def test_per_axis_scales_and_missing_zero_points() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"Type": tflite.TensorType.FLOAT16}, "FLOAT16"),
+        ({"Type": tflite.TensorType.COMPLEX64}, "COMPLEX64"),
         ({"Type": tflite.TensorType.INT4}, "INT4"),
         ({"Type": 100}, "type 100"),
         ({"IsVariable": True}, "variable"),
@@ -458,14 +468,24 @@ def test_truncated_and_mutated_models(test_model: Any, name: str) -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("operator_class", operators(), ids=lambda o: o.name)
+def _files(operator_class: Any) -> list[bytes]:
+    """The operator's samples that the format can express."""
+    files = []
+    for sample in operator_class.samples():
+        try:
+            files.append(save(sample.graph))
+        except VerifyError:
+            continue
+    return files
+
+
+@pytest.mark.parametrize("operator_class", [o for o in operators() if o.tflite], ids=lambda o: o.name)
 def test_mutated_operators(operator_class: Any) -> None:
     """Small files are nearly all structure: mutations reach every operator's options and operands."""
-    samples = list(operator_class.samples())
+    files = _files(operator_class)
     source = random.Random(operator_class.name)
     outcomes: Counter[str] = Counter()
-    for sample in samples[:: max(1, len(samples) // 3)][:3]:
-        data = save(sample.graph)
+    for data in files[:: max(1, len(files) // 3)][:3]:
         outcomes.update(_outcome(_mutated(data, source)) for _ in range(150))
     assert set(outcomes) <= {"Graph", "InputError", "UnsupportedError", "VerifyError"}
     assert outcomes["Graph"] and outcomes["InputError"]
