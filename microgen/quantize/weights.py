@@ -1,0 +1,89 @@
+"""Weights and biases as integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgen.mindir import Array, DType, QuantParams, TensorType, Value
+from microgen.ops.quantization import Weights
+from microgen.quantize.config import Granularity
+
+_PEAK = 127
+# Leaves the accumulator room beside the bias: products of a layer stay far below the other 2^30.
+_LARGEST_BIAS = 1 << 30
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class QuantizedWeights:
+    """Integer weights; ``widened`` is the number of channels whose scale was enlarged for the bias's sake."""
+
+    value: Value
+    widened: int
+
+
+def quantize_weights(
+    name: str,
+    data: Array,
+    weights: Weights,
+    granularity: Granularity,
+    bias: Array | None = None,
+    input_scale: float = 1.0,
+) -> QuantizedWeights:
+    """``data`` as symmetric int8 in [-127, 127].
+
+    ``bias`` and the scale of the layer's input bound the weights' scales from below: an int32 bias has their product
+    as its scale, and a channel of vanishing weights would make it overflow.
+    """
+    real = data.astype(np.float64)
+    axis = weights.channel_axis if granularity is Granularity.PER_CHANNEL else None
+    other = tuple(i for i in range(real.ndim) if i != axis)
+    peaks = np.abs(real).max(axis=other if axis is not None else None).reshape(-1)
+    largest = float(peaks.max()) or float(_PEAK)
+    # A channel of zeros has any scale: one like its neighbours' suits its bias.
+    scales = np.where(peaks > 0.0, peaks, largest) / _PEAK
+    widened = 0
+    if bias is not None:
+        magnitude = np.abs(bias.astype(np.float64)).reshape(-1)
+        needed = (magnitude if len(scales) > 1 else magnitude.max(keepdims=True)) / (input_scale * _LARGEST_BIAS)
+        widened = int((needed > scales).sum())
+        scales = np.maximum(scales, needed)
+    # Scales are stored in single precision; what is divided by is what will be multiplied with.
+    stored = np.maximum(scales.astype(np.float32), np.float32(1e-30)).astype(np.float64)
+    shape = [1] * real.ndim
+    if axis is not None:
+        shape[axis] = -1
+    integers = np.clip(_rounded(real / stored.reshape(shape)), -_PEAK, _PEAK).astype(np.int8)
+    several = len(stored) > 1
+    quant = QuantParams(tuple(float(s) for s in stored), (0,) * len(stored), axis if several else None)
+    return QuantizedWeights(Value(name, TensorType(DType.INT8, integers.shape, quant), integers), widened)
+
+
+def quantize_bias(name: str, data: Array, input_scale: float, weights: QuantParams) -> tuple[Value, int]:
+    """``data`` as int32 with the scales ``input · weights``, and the number of channels that had to be clipped."""
+    products = [float(np.float32(input_scale * s)) for s in weights.scales]
+    scales = tuple(max(s, float(np.finfo(np.float32).tiny)) for s in products)
+    real = data.astype(np.float64)
+    exact = np.array([input_scale * s for s in weights.scales])
+    rounded = _rounded(real.reshape(-1) / exact)
+    info = np.iinfo(np.int32)
+    clipped = np.clip(rounded, info.min, info.max)
+    quant = QuantParams(scales, (0,) * len(scales), data.ndim - 1 if len(scales) > 1 else None)
+    value = Value(name, TensorType(DType.INT32, data.shape, quant), clipped.astype(np.int32).reshape(data.shape))
+    return value, int((clipped != rounded).sum())
+
+
+def quantize_constant(name: str, data: Array, quant: QuantParams) -> Value:
+    """A float constant as int8 with one given scale and zero point."""
+    integers = np.clip(_rounded(data.astype(np.float64) / quant.scale) + quant.zero_point, -128, 127)
+    return Value(name, TensorType(DType.INT8, data.shape, quant), integers.astype(np.int8))
+
+
+def _rounded(x: Floats) -> Floats:
+    """To the nearest integer, halves away from zero, as TensorFlow Lite rounds."""
+    result: Floats = np.copysign(np.floor(np.abs(x) + 0.5), x)
+    return result
