@@ -6,6 +6,9 @@ The Python API:
     write_project(files, folder)                        the project on disk
     load_graph(path) -> Graph                           model file to MindIR
     optimize(graph) -> Graph                            the passes
+    quantize_graph(graph, samples, config) -> Quantized  float to int8, with a report
+    load_samples(source, graph) -> Samples              calibration samples, checked
+    save_model(graph, path)                             MindIR to .tflite, .onnx, …
     Session(graph).run(inputs)                          exact execution in NumPy
     verify_board(compiled)                              host against emulated device, every layer
     bench_board(compiled)                               instructions, flash, RAM
@@ -18,8 +21,10 @@ from microgen.bench import bench_board
 from microgen.boards import Board, all_boards, load_board
 from microgen.compiler import Compiled, Options, compile_model, load_graph
 from microgen.errors import MicrogenError
+from microgen.exporters import save as save_model
 from microgen.passes import optimize
 from microgen.project import write_project
+from microgen.quantize import QuantConfig, Quantized, load_config, load_samples, quantize_graph
 from microgen.runtime import Session
 from microgen.verification import verify_board
 
@@ -28,14 +33,20 @@ __all__ = [
     "Compiled",
     "MicrogenError",
     "Options",
+    "QuantConfig",
+    "Quantized",
     "Session",
     "__version__",
     "all_boards",
     "bench_board",
     "compile_model",
     "load_board",
+    "load_config",
     "load_graph",
+    "load_samples",
     "optimize",
+    "quantize_graph",
+    "save_model",
     "verify_board",
     "write_project",
 ]

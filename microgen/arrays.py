@@ -12,17 +12,22 @@ from numpy.typing import NDArray
 
 from microgen import arith
 from microgen.errors import InputError, one_line
-from microgen.mindir import Array, TensorType
+from microgen.mindir import Array, DType, TensorType
 
 _MAX_BYTES = 1 << 31
 
 
-def read_inputs(path: Path, ports: Sequence[tuple[str, TensorType]]) -> list[Array]:
+def read_inputs(
+    path: Path,
+    ports: Sequence[tuple[str, TensorType]],
+    layouts: Mapping[str, tuple[int, ...]] | None = None,
+) -> list[Array]:
     """One array [samples, *shape] per port, in the ports' element types.
 
     A .npy file serves a model with one input; a .npz file is looked up by input name, or by ``x`` or its only
     array when there is one input. A missing leading axis means one sample; float data for an integer input is
-    quantized with that input's scale. Raises InputError.
+    quantized with that input's scale. ``layouts`` names inputs whose dimensions are another array's, rearranged
+    (``transpose``): arrays of that other shape are rearranged on reading. Raises InputError.
     """
     found = _load(path)
     if len(ports) == 1 and ports[0][0] not in found:
@@ -38,7 +43,7 @@ def read_inputs(path: Path, ports: Sequence[tuple[str, TensorType]]) -> list[Arr
             where=str(path),
             hint=f"Name the arrays after the model's inputs: {wanted}",
         )
-    arrays = [_fit(chosen[name], name, t, path) for name, t in ports]
+    arrays = [_fit(_arranged(chosen[name], t, (layouts or {}).get(name)), name, t, path) for name, t in ports]
     counts = {len(a) for a in arrays}
     if len(counts) != 1:
         raise InputError(f"inputs have different numbers of samples: {sorted(counts)}", where=str(path))
@@ -74,6 +79,21 @@ def _bounded(array: Array, path: Path) -> Array:
     return array
 
 
+def _arranged(array: Array, t: TensorType, layout: tuple[int, ...] | None) -> Array:
+    """``array`` in the port's layout, when its shape says that it is in the source's."""
+    if layout is None:
+        return array
+    source = tuple(t.shape[layout.index(i)] for i in range(len(layout)))
+    order = (0, *(axis + 1 for axis in layout))
+    if array.shape == source != t.shape:
+        return np.transpose(array, layout)
+    if array.shape[1:] == source != t.shape:
+        return np.transpose(array, order)
+    if source[0] == 1 and layout[0] == 0 and array.shape[1:] == source[1:] != t.shape[1:]:
+        return np.transpose(array[:, None], order)
+    return array
+
+
 def _fit(array: Array, name: str, t: TensorType, path: Path) -> Array:
     where = f"{path}, input {name}"
     batch_of_one = t.shape[:1] == (1,)
@@ -97,7 +117,7 @@ def _fit(array: Array, name: str, t: TensorType, path: Path) -> Array:
         quantized = arith.quantize_float(array.astype(np.float32), t.quant.scale, t.quant.zero_point, low, high)
         return quantized.astype(t.dtype.numpy)
     if array.dtype.kind in "iu" and not t.dtype.is_float:
-        low, high = t.dtype.limits
+        low, high = (0, 1) if t.dtype is DType.BOOL else t.dtype.limits
         integers: NDArray[Any] = array
         smallest, largest = int(integers.min()), int(integers.max())
         if smallest < low or largest > high:
@@ -105,5 +125,5 @@ def _fit(array: Array, name: str, t: TensorType, path: Path) -> Array:
             raise InputError(f"values {smallest}..{largest} do not fit into {t.dtype}", where=where, hint=hint)
         return array.astype(t.dtype.numpy)
     if t.dtype.is_float and array.dtype.kind in "fiu":
-        return array.astype(np.float32)
+        return array.astype(t.dtype.numpy)
     raise InputError(f"element type is {array.dtype}, not {t.dtype}", where=where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import sys
@@ -19,14 +20,18 @@ from rich.status import Status
 from rich.table import Table
 
 import microgen
-from microgen import benchtables, compiler, doctor, project
+from microgen import benchtables, compiler, doctor, exporters, project
 from microgen.arrays import read_inputs
 from microgen.bench import Figures, bench_board
 from microgen.boards import Board, all_boards, load_board
 from microgen.device import run_firmware
 from microgen.errors import InputError, MicrogenError, UnsupportedError, UsageError, one_line
 from microgen.ops.base import op_of
+from microgen.ops.registry import operators
 from microgen.passes import optimize
+from microgen.quantize import Granularity, Method, Ports, QuantConfig, Scheme, load_config, quantize_graph
+from microgen.quantize.observe import Progress as Told
+from microgen.quantize.report import COLUMNS, check_plot
 from microgen.target.toolchain import build_project, measure_model, model_objects
 from microgen.verification import Verdict, verify_board
 
@@ -64,6 +69,25 @@ class Names(click.ParamType[tuple[str, ...]]):
         if not names:
             self.fail("the list is empty")
         return names
+
+
+class InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
+    """The shape of an input: ``image:1,3,32,32``."""
+
+    name = "shape"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[int, ...]]:
+        """The input's name and its dimensions."""
+        if isinstance(value, tuple):
+            return value
+        # A name may have colons itself.
+        name, _, dimensions = str(value).rpartition(":")
+        parts = [part.strip() for part in dimensions.split(",")]
+        if not name or not all(part.isdecimal() and 0 < int(part) < 1 << 31 for part in parts):
+            self.fail(f"{value!r} is not NAME:1,3,32,32")
+        return name, tuple(int(part) for part in parts)
 
 
 class Report:
@@ -114,6 +138,10 @@ _model_argument = click.argument("model", type=click.Path(path_type=Path))
 _folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
 
+_shapes_option = click.option("--input-shape", "input_shapes", multiple=True, type=InputShape(),
+                              metavar="NAME:1,3,32,32", help="Static shape of an input; may be repeated.")  # fmt: skip
+
+
 def _compile_options(command: F) -> F:
     """The options that compile, verify and bench share."""
     for option in reversed(
@@ -127,8 +155,15 @@ def _compile_options(command: F) -> F:
                          help="Project files to write, separated by commas."),
             click.option("--optimize", type=click.Choice(compiler.OPTIMIZE), default="speed", show_default=True,
                          help="What to favour."),
+            click.option("--io-layout", type=click.Choice(compiler.IO_LAYOUTS), default="channels-last",
+                         show_default=True, help="Order of dimensions at the interface of ONNX and MindSpore models."),
             click.option("--max-flash", type=Bytes(), help="Refuse more flash than this (64K, 1M)."),
             click.option("--max-ram", type=Bytes(), help="Refuse more RAM than this."),
+            click.option("--calibration", type=click.Path(path_type=Path), metavar="FILE|DIR",
+                         help="Quantize a float model with these samples (.npz, .npy, a folder of images or sounds)."),
+            click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
+                         help="How to quantize and to preprocess the samples (YAML)."),
+            _shapes_option,
         )
     ):  # fmt: skip
         command = option(command)
@@ -136,7 +171,33 @@ def _compile_options(command: F) -> F:
 
 
 def _options(values: dict[str, Any]) -> compiler.Options:
-    return compiler.Options(**values)
+    given = dict(values)
+    config = given.pop("config")
+    shapes = dict(given.pop("input_shapes"))
+    if config is None:
+        return compiler.Options(**given, input_shapes=shapes)
+    if given["calibration"] is None:
+        raise UsageError("needs --calibration", where="--config")
+    return compiler.Options(**given, input_shapes=shapes, quantization=load_config(config))
+
+
+def _compiled(model: Path, board: Board, values: dict[str, Any]) -> compiler.Compiled:
+    """The compiled model; progress is shown while it is quantized."""
+    options = _options(values)
+    with _progress() as progress:
+        return compiler.compile_model(model, board, options, progress=_steps(progress))
+
+
+def _steps(progress: Progress) -> Told:
+    """A callback that gives each step a bar of its own."""
+    tasks: dict[str, TaskID] = {}
+
+    def tell(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = progress.add_task(what, total=total)
+        progress.update(tasks[what], completed=done, total=total)
+
+    return tell
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -154,7 +215,7 @@ def app() -> None:
 def compile_command(model: Path, board: str, output: Path, json_target: str | None, **options: Any) -> None:
     """Compile MODEL into a C project."""
     report = Report(json_target)
-    compiled = compiler.compile_model(model, load_board(board), _options(options))
+    compiled = _compiled(model, load_board(board), options)
     project.write_project(compiled.files, output)
     arena, const = compiled.plan.arena_bytes, int(compiled.manifest["constants"]["bytes"])
     macs = sum(op_of(node).macs(node) for node in compiled.graph.nodes)
@@ -162,6 +223,12 @@ def compile_command(model: Path, board: str, output: Path, json_target: str | No
         f"{output}: {compiled.name} for {compiled.board.name}, {len(compiled.graph.nodes)} layers, {macs:,} MACs"
     )
     report.say(f"  arena {arena:,} bytes of RAM, constants {const:,} bytes of flash, the code besides")
+    for value in (*compiled.graph.inputs, *compiled.graph.outputs):
+        if (layout := compiled.layouts.get(value.name)) is not None:
+            shape = "×".join(map(str, value.shape))
+            before = "×".join(str(value.shape[layout.index(i)]) for i in range(len(layout)))
+            name = one_line(value.name, 60)
+            report.say(f"  {name} is {shape} on the device, channels last ({before} in the model file)")
     report.say(f"Next: microgen build {output}")
     report.json(
         {"folder": str(output), "name": compiled.name, "board": compiled.board.name, "macs": macs,
@@ -206,7 +273,8 @@ def run(folder: Path, source: Path, target: Path | None, json_target: str | None
     opened = project.open_project(folder)
     if target is not None and target.suffix != ".npz":
         raise UsageError("must end in .npz", where=f"--output {target}")
-    inputs = read_inputs(source, [(p.name, p.type) for p in opened.inputs])
+    layouts = {p.name: p.layout for p in opened.inputs if p.layout is not None}
+    inputs = read_inputs(source, [(p.name, p.type) for p in opened.inputs], layouts)
     with _errors.status(f"Running {len(inputs[0])} samples on {opened.board.name} …"):
         elf = build_project(folder).elf
         result = run_firmware(opened.board, elf, inputs, [p.type for p in opened.outputs])
@@ -252,11 +320,11 @@ _board_list = click.option("--board", required=True, help="Board names or .toml 
 @_compile_options
 @_json_option
 def verify(model: Path, board: str, samples: int, seed: int, json_target: str | None, **options: Any) -> None:
-    """Compare host and emulated device, every layer, byte for byte."""
+    """Compare host and emulated device, every layer: integers byte for byte, floats within 1e-5."""
     report = Report(json_target)
     verdicts = []
     for target in _boards(board):
-        compiled = compiler.compile_model(model, target, _options(options))
+        compiled = _compiled(model, target, options)
         with _progress() as progress:
             task = progress.add_task(f"{compiled.name} on {target.name}", total=samples + 3)
             show = functools.partial(_advance, progress, task)
@@ -264,14 +332,14 @@ def verify(model: Path, board: str, samples: int, seed: int, json_target: str | 
         verdicts.append(verdict)
         if verdict.difference is None:
             report.say(
-                f"{target.name}: bit-exact with the host runtime: {verdict.layers} layers, {verdict.samples} inputs, "
-                "2 invocations each, with and without trace"
+                f"{target.name}: {verdict.agreement} with the host runtime: {verdict.layers} layers, "
+                f"{verdict.samples} inputs, 2 invocations each, with and without trace"
             )
         else:
-            report.say(f"{target.name}: NOT bit-exact: {verdict.difference}")
-    exact = all(v.bit_exact for v in verdicts)
-    report.json({"bit_exact": exact, "boards": [_verdict(v) for v in verdicts]})
-    if not exact:
+            report.say(f"{target.name}: NOT the same as the host runtime: {verdict.difference}")
+    exact, agrees = all(v.bit_exact for v in verdicts), all(v.agrees for v in verdicts)
+    report.json({"bit_exact": exact, "agrees": agrees, "boards": [_verdict(v) for v in verdicts]})
+    if not agrees:
         raise SystemExit(1)
 
 
@@ -284,6 +352,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "board": verdict.board,
         "bit_exact": verdict.bit_exact,
+        "agrees": verdict.agrees,
         "samples": verdict.samples,
         "layers": verdict.layers,
         "difference": None
@@ -310,7 +379,7 @@ def bench(model: Path, board: str, baseline: Path | None, json_target: str | Non
     with _errors.status("Measuring …") as status:
         for number, target in enumerate(targets, 1):
             say = functools.partial(_tell, status, f"{model.name} on {target.name} ({number} of {len(targets)})")
-            compiled = compiler.compile_model(model, target, _options(options))
+            compiled = compiler.compile_model(model, target, _options(options), progress=functools.partial(_told, say))
             figures.append(bench_board(compiled, say=say))
     report.say(f"{model.name}: {figures[0].macs:,} MACs; instructions of the second invocation, sizes in bytes")
     for line in (f"Counted by: {figures[0].method}", figures[0].compiler, figures[0].emulator):
@@ -325,8 +394,12 @@ def bench(model: Path, board: str, baseline: Path | None, json_target: str | Non
     if before is not None:
         _show_differences(report, content, before, str(baseline))
     report.json(content)
-    if not all(f.bit_exact for f in figures):
+    if not all(f.bit_exact or f.agrees for f in figures):
         raise SystemExit(1)
+
+
+def _told(say: Callable[[str], None], what: str, done: int, total: int) -> None:
+    say(f"{what} {done}/{total}")
 
 
 def _tell(status: Status, where: str, what: str) -> None:
@@ -350,13 +423,101 @@ def _show_differences(report: Report, content: dict[str, Any], before: list[dict
     content["differences"] = [difference.as_json() for difference in found]
 
 
+@app.command("quantize")
+@_model_argument
+@click.option("--calibration", required=True, type=click.Path(path_type=Path), metavar="FILE|DIR",
+              help="Samples: .npz or .npy (samples first), a folder of images or WAV files.")  # fmt: skip
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The quantized model's file.")
+@click.option("--config", type=click.Path(path_type=Path), help="A YAML file; options given here go before it.")
+@click.option("--method", type=click.Choice([m.value for m in Method]), help="How ranges are chosen.")
+@click.option("--per-tensor", is_flag=True, help="One scale for all output channels of a layer's weights.")
+@click.option("--weights-only", is_flag=True, help="Keep the arithmetic in float.")
+@click.option("--io", type=click.Choice([p.value for p in Ports]), help="Element type of inputs and outputs.")
+@click.option("--skip", type=Names(), help="Layers (patterns) or operators to keep in float, separated by commas.")
+@click.option("--equalize", is_flag=True, help="Equalize the weights' ranges of consecutive layers.")
+@click.option("--bias-correction/--no-bias-correction", default=None,
+              help="Correct biases for the mean error of each layer (the default).")  # fmt: skip
+@click.option("--samples", type=click.IntRange(1), help="Use this many of the samples, evenly spaced.")
+@click.option("--evaluation", type=click.Path(path_type=Path), metavar="FILE|DIR",
+              help="Samples for the report (default: those of the calibration).")  # fmt: skip
+@click.option("--report", "report_file", type=click.Path(path_type=Path), help="Write the report as JSON.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the report (.png or .svg; needs matplotlib).")
+@_shapes_option
+@_json_option
+def quantize_command(
+    model: Path,
+    calibration: Path,
+    output: Path,
+    config: Path | None,
+    evaluation: Path | None,
+    report_file: Path | None,
+    plot: Path | None,
+    input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    json_target: str | None,
+    **asked: Any,
+) -> None:
+    """Quantize the float MODEL to int8 and say what each layer lost."""
+    report = Report(json_target)
+    settings = _quantization(load_config(config) if config is not None else QuantConfig(), asked)
+    # What cannot be written is said before the work, not after it.
+    exporters.exporter(output)
+    for file in (output, report_file, plot):
+        if file is not None:
+            exporters.check_folder(file)
+    if plot is not None:
+        check_plot(plot)
+    graph = compiler.load_graph(model, dict(input_shapes))
+    with _progress() as progress:
+        result = quantize_graph(graph, calibration, settings, evaluation=evaluation, progress=_steps(progress))
+    found = result.report
+    exporters.save(result.graph, output)
+    content = {"model": str(model), "output": str(output), **found.as_json()}
+    if report_file is not None:
+        exporters.write_file(report_file, (json.dumps(content, indent=2) + "\n").encode())
+    if plot is not None:
+        exporters.write_file(plot, found.plot(plot.suffix))
+    for warning in found.warnings:
+        _errors.print(f"[bold yellow]warning:[/] {escape(warning)}")
+    report.say(f"{output}: {found.samples} samples, constants {found.float_bytes:,} → {found.quantized_bytes:,} bytes")
+    if found.equalized:
+        report.say(f"{found.equalized} pairs of layers equalized")
+    report.say("Layers, the one that is furthest from the float network first:")
+    report.table(COLUMNS, found.rows())
+    report.json(content)
+
+
+def _quantization(config: QuantConfig, asked: dict[str, Any]) -> QuantConfig:
+    """``config`` with what the command line says otherwise."""
+    skip: tuple[str, ...] = asked["skip"] or ()
+    known = {kind.name for kind in operators()}
+    changes: dict[str, Any] = {
+        "skip_operators": (*config.skip_operators, *(s for s in skip if s in known)),
+        "skip_layers": (*config.skip_layers, *(s for s in skip if s not in known)),
+        "equalize": config.equalize or asked["equalize"],
+    }
+    if asked["bias_correction"] is not None:
+        changes["bias_correction"] = asked["bias_correction"]
+    if asked["method"] is not None:
+        changes["method"] = Method(asked["method"])
+    if asked["io"] is not None:
+        changes["io"] = Ports(asked["io"])
+    if asked["samples"] is not None:
+        changes["samples"] = asked["samples"]
+    if asked["per_tensor"]:
+        changes["weights"] = Granularity.PER_TENSOR
+    if asked["weights_only"]:
+        changes["scheme"] = Scheme.WEIGHTS_ONLY
+    return dataclasses.replace(config, **changes)
+
+
 @app.command()
 @_model_argument
+@_shapes_option
 @_json_option
-def inspect(model: Path, json_target: str | None) -> None:
+def inspect(model: Path, input_shapes: tuple[tuple[str, tuple[int, ...]], ...], json_target: str | None) -> None:
     """Show layers, shapes and MACs of MODEL; names every unsupported layer."""
     report = Report(json_target)
-    source = compiler.load_graph(model)
+    source = compiler.load_graph(model, dict(input_shapes))
     graph = optimize(source)
     for kind, values in (("input", graph.inputs), ("output", graph.outputs)):
         for value in values:
@@ -382,7 +543,10 @@ def inspect(model: Path, json_target: str | None) -> None:
     macs, parameters = (sum(int(e[key]) for e in layers) for key in ("macs", "parameters"))
     merged = len(source.nodes) - len(graph.nodes)
     report.say(f"{len(layers)} layers ({merged} merged or removed), {macs:,} MACs, {parameters:,} parameters")
-    report.json({"name": graph.name, "layers": layers, "macs": macs, "parameters": parameters})
+    problems = compiler.device_problems(graph)
+    report.json({"name": graph.name, "layers": layers, "macs": macs, "parameters": parameters, "unsupported": problems})
+    if problems:
+        raise UnsupportedError(problems, hint="The host runtime computes them, the generated C does not")
 
 
 @app.command()

@@ -21,10 +21,11 @@ BUILD_DIR = "build"
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output of the generated code."""
+    """An input or output of the generated code; its dimensions are the model file's, rearranged by ``layout``."""
 
     name: str
     type: TensorType
+    layout: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +164,5 @@ def open_project(folder: Path) -> Project:
 
 def _port(entry: Mapping[str, Any]) -> Port:
     quant = QuantParams.per_tensor(entry["scale"], entry["zero_point"]) if entry.get("scale") is not None else None
-    return Port(str(entry["name"]), TensorType(DType(entry["dtype"]), tuple(entry["shape"]), quant))
+    layout = tuple(int(axis) for axis in entry["layout"]) if entry.get("layout") is not None else None
+    return Port(str(entry["name"]), TensorType(DType(entry["dtype"]), tuple(entry["shape"]), quant), layout)

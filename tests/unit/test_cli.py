@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import tflite
+from onnx import helper
 
 from microgen import cli
 from microgen.exporters.tflite import save
@@ -141,13 +143,42 @@ def test_output_that_is_not_ours(microgen: Run, model: Path, tmp_path: Path) -> 
     assert [p.name for p in (tmp_path / "o").iterdir()] == ["thesis.txt"]
 
 
-def test_every_unsupported_layer_is_listed(microgen: Run, test_model: Callable[[str], Path]) -> None:
-    outcome = microgen("inspect", test_model("kws_dscnn_hybrid.tflite"))
-    assert outcome.code == 2
-    lines = outcome.err.strip().splitlines()
-    assert "12 layers are not supported" in lines[0]
-    assert sum("(CONV_2D)" in line for line in lines) == 5
-    assert sum("(DEPTHWISE_CONV_2D)" in line for line in lines) == 4
+def onnx_file(path: Path, *nodes: onnx.NodeProto, output: str) -> Path:
+    """A model of one float input ``x`` [1, 3, 4] whose output has this name."""
+    ports = [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 4])]
+    results = [helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None)]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "test", ports, results)), path)
+    return path
+
+
+def test_every_unsupported_layer_is_listed(microgen: Run, tmp_path: Path) -> None:
+    path = onnx_file(
+        tmp_path / "audio.onnx",
+        helper.make_node("Unique", ["x"], ["a"], name="first"),
+        helper.make_node("Relu", ["x"], ["b"], name="good"),
+        helper.make_node("NoSuchThing", ["b"], ["c"], name="second"),
+        output="c",
+    )
+    for command in (["inspect", path], ["compile", path, "--board", "mps2-an386", "-o", tmp_path / "out"]):
+        outcome = microgen(*command)
+        assert outcome.code == 2
+        assert "2 layers are not supported" in outcome.err
+        assert "(Unique)" in outcome.err and "(NoSuchThing)" in outcome.err and "Relu" not in outcome.err
+
+
+def test_layers_for_the_host_alone_are_listed(microgen: Run, tmp_path: Path) -> None:
+    k = helper.make_tensor("k", onnx.TensorProto.INT64, [1], [2])
+    path = onnx_file(
+        tmp_path / "best.onnx",
+        helper.make_node("Constant", [], ["k"], value=k),
+        helper.make_node("TopK", ["x", "k"], ["best", "places"], name="top"),
+        helper.make_node("Relu", ["best"], ["y"]),
+        output="y",
+    )
+    outcome = microgen("inspect", path)
+    assert outcome.code == 2 and "TopK" in outcome.out
+    assert "1 layer is not supported" in outcome.err and "(TopK)" in outcome.err
+    assert microgen("compile", path, "--board", "mps2-an386", "-o", tmp_path / "out").code == 2
 
 
 def test_compile_is_deterministic_and_json_is_alone_on_stdout(microgen: Run, model: Path, tmp_path: Path) -> None:

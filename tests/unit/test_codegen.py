@@ -223,6 +223,7 @@ def test_manifest() -> None:
         "name": "x",
         "dtype": "int8",
         "shape": [9],
+        "layout": None,
         "bytes": 9,
         "scale": float(np.float32(0.1)),
         "zero_point": -4,

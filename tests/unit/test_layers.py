@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "passes": {"errors", "mindir", "ops"},
     "plan": {"errors", "mindir", "ops"},
     "runtime": {"errors", "mindir", "ops"},
-    "quantize": {"errors", "mindir", "ops", "passes", "runtime"},
+    "quantize": {"errors", "arith", "arrays", "mindir", "ops", "passes", "runtime"},
     "codegen": {"errors", "arith", "mindir", "ops", "plan", "boards", "cores", "resources"},
     "target": {"errors", "boards", "cores", "resources"},
     "project": {"errors", "mindir", "boards"},

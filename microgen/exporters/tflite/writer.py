@@ -1,7 +1,6 @@
-"""MindIR to TensorFlow Lite: a .tflite file that any interpreter of the format reads.
+"""Lays a .tflite file out, with the ``tflite`` package's builder functions.
 
-How an operator is spelt in the format is said by its ``to_tflite``; this module only lays the parts out, with the
-``tflite`` package's builder functions.
+How an operator is spelt in the format is said by its ``to_tflite``.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from microgen.errors import VerifyError
-from microgen.mindir import Graph, QuantParams, Value
+from microgen.mindir import Graph, Node, QuantParams, Value
 from microgen.ops.base import op_of
 from microgen.ops.tflite_form import Option, TFLiteForm
 
@@ -22,15 +21,22 @@ _SCHEMA_VERSION = 3
 _DATA_ALIGNMENT = 16
 # Readers from before the schema had more operators look at the deprecated 8-bit field; 127 says "look at the other".
 _LARGEST_DEPRECATED_CODE = 127
+_HINT = "Save the model as .onnx, which has more operators"
 
 
-def save(graph: Graph) -> bytes:
-    """``graph`` as the bytes of a .tflite file; the same graph gives the same bytes.
+def write(graph: Graph) -> bytes:
+    """``graph``, each of whose nodes is one operator of the format, as the bytes of a .tflite file.
 
-    Tensors keep their names and numbers follow the order of use. Raises VerifyError for what the format cannot
-    express.
+    Tensor numbers follow the order of use. Raises VerifyError for what the format cannot express.
     """
     return _Writer(graph).file()
+
+
+def _form(node: Node) -> TFLiteForm:
+    try:
+        return op_of(node).to_tflite(node)
+    except VerifyError as error:
+        raise VerifyError(error.what, where=error.where or node.label, hint=error.hint or _HINT) from None
 
 
 class _Writer:
@@ -41,8 +47,9 @@ class _Writer:
         self._schema: Any = tflite
         self._builder: Any = flatbuffers.Builder(1 << 12)
         self._graph = graph
-        self._forms = [op_of(node).to_tflite(node) for node in graph.nodes]
+        self._forms = [_form(node) for node in graph.nodes]
         self._values = self._numbered()
+        self._names = self._unique_names()
         self._codes: dict[tuple[str, int], int] = {}
         for form in self._forms:
             self._codes.setdefault((form.operator, form.version), len(self._codes))
@@ -55,6 +62,19 @@ class _Writer:
             order.update(dict.fromkeys(node.outputs))
         order.update(dict.fromkeys(self._graph.outputs))
         return {value: index for index, value in enumerate(order)}
+
+    def _unique_names(self) -> dict[Value, str]:
+        """Tensor names. Those of inputs and outputs come first: others give way to them."""
+        names: dict[Value, str] = {}
+        taken: set[str] = set()
+        for value in dict.fromkeys((*self._graph.inputs, *self._graph.outputs, *self._values)):
+            name, count = value.name, 1
+            while name in taken:
+                count += 1
+                name = f"{value.name}_{count}"
+            taken.add(name)
+            names[value] = name
+        return names
 
     def file(self) -> bytes:
         """The file."""
@@ -96,7 +116,7 @@ class _Writer:
 
     def _tensor(self, value: Value, buffer: int) -> int:
         fields: dict[str, Any] = {
-            "Name": self._builder.CreateString(value.name),
+            "Name": self._builder.CreateString(self._names[value]),
             "Shape": self._numbers(value.shape, np.int32),
             "Type": getattr(self._schema.TensorType, value.type.dtype.name),
             "Buffer": buffer,
