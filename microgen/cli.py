@@ -26,9 +26,11 @@ from microgen.bench import Figures, bench_board
 from microgen.boards import Board, all_boards, load_board
 from microgen.device import run_firmware
 from microgen.errors import InputError, MicrogenError, UnsupportedError, UsageError, one_line
+from microgen.frontends import is_channels_first
+from microgen.mindir import Graph, Value
 from microgen.ops.base import op_of
 from microgen.ops.registry import operators
-from microgen.passes import optimize
+from microgen.passes import absorb_border_transposes, optimize
 from microgen.quantize import Granularity, Method, Ports, QuantConfig, Scheme, load_config, quantize_graph
 from microgen.quantize.observe import Progress as Told
 from microgen.quantize.report import COLUMNS, check_plot
@@ -142,6 +144,11 @@ _shapes_option = click.option("--input-shape", "input_shapes", multiple=True, ty
                               metavar="NAME:1,3,32,32", help="Static shape of an input; may be repeated.")  # fmt: skip
 
 
+_file_layout_option = click.option("--io-layout", type=click.Choice(compiler.IO_LAYOUTS), default="source",
+                                   show_default=True,
+                                   help="Order of dimensions at inputs and outputs of the new file.")  # fmt: skip
+
+
 def _compile_options(command: F) -> F:
     """The options that compile, verify and bench share."""
     for option in reversed(
@@ -225,10 +232,7 @@ def compile_command(model: Path, board: str, output: Path, json_target: str | No
     report.say(f"  arena {arena:,} bytes of RAM, constants {const:,} bytes of flash, the code besides")
     for value in (*compiled.graph.inputs, *compiled.graph.outputs):
         if (layout := compiled.layouts.get(value.name)) is not None:
-            shape = "×".join(map(str, value.shape))
-            before = "×".join(str(value.shape[layout.index(i)]) for i in range(len(layout)))
-            name = one_line(value.name, 60)
-            report.say(f"  {name} is {shape} on the device, channels last ({before} in the model file)")
+            report.say(_rearrangement(value, layout, "on the device", "the model file"))
     report.say(f"Next: microgen build {output}")
     report.json(
         {"folder": str(output), "name": compiled.name, "board": compiled.board.name, "macs": macs,
@@ -443,11 +447,13 @@ def _show_differences(report: Report, content: dict[str, Any], before: list[dict
 @click.option("--report", "report_file", type=click.Path(path_type=Path), help="Write the report as JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the report (.png or .svg; needs matplotlib).")
 @_shapes_option
+@_file_layout_option
 @_json_option
 def quantize_command(
     model: Path,
     calibration: Path,
     output: Path,
+    io_layout: str,
     config: Path | None,
     evaluation: Path | None,
     report_file: Path | None,
@@ -460,7 +466,7 @@ def quantize_command(
     report = Report(json_target)
     settings = _quantization(load_config(config) if config is not None else QuantConfig(), asked)
     # What cannot be written is said before the work, not after it.
-    exporters.exporter(output)
+    exporters.exporter(output, quantized=True)
     for file in (output, report_file, plot):
         if file is not None:
             exporters.check_folder(file)
@@ -470,7 +476,7 @@ def quantize_command(
     with _progress() as progress:
         result = quantize_graph(graph, calibration, settings, evaluation=evaluation, progress=_steps(progress))
     found = result.report
-    exporters.save(result.graph, output)
+    exporters.save(_interface(result.graph, model, io_layout, report), output)
     content = {"model": str(model), "output": str(output), **found.as_json()}
     if report_file is not None:
         exporters.write_file(report_file, (json.dumps(content, indent=2) + "\n").encode())
@@ -484,6 +490,48 @@ def quantize_command(
     report.say("Layers, the one that is furthest from the float network first:")
     report.table(COLUMNS, found.rows())
     report.json(content)
+
+
+def _interface(graph: Graph, model: Path, io_layout: str, report: Report) -> Graph:
+    """``graph``, which was read from ``model``, with its inputs and outputs in the order of dimensions asked for."""
+    if io_layout == "source" or not is_channels_first(model, compiler.read_model(model)):
+        return graph
+    graph, layouts = absorb_border_transposes(optimize(graph))
+    for value in (*graph.inputs, *graph.outputs):
+        if value.name in layouts:
+            report.say(_rearrangement(value, layouts[value.name], "in the new file", "the source"))
+    return graph
+
+
+def _rearrangement(value: Value, layout: tuple[int, ...], here: str, there: str) -> str:
+    shape = "×".join(map(str, value.shape))
+    before = "×".join(str(value.shape[layout.index(i)]) for i in range(len(layout)))
+    return f"  {one_line(value.name, 60)} is {shape} {here}, channels last ({before} in {there})"
+
+
+@app.command()
+@_model_argument
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The new file.")
+@_shapes_option
+@_file_layout_option
+@_json_option
+def convert(
+    model: Path,
+    output: Path,
+    input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    io_layout: str,
+    json_target: str | None,
+) -> None:
+    """Write MODEL in another format: .tflite, .onnx (int8 as QDQ) or, in float, .mindir."""
+    report = Report(json_target)
+    exporters.exporter(output)
+    exporters.check_folder(output)
+    graph = optimize(compiler.load_graph(model, dict(input_shapes)))
+    exporters.exporter(output, quantized=any(v.type.quant is not None for v in graph.values()))
+    graph = _interface(graph, model, io_layout, report)
+    exporters.save(graph, output)
+    report.say(f"{output}: {len(graph.nodes)} layers, {output.stat().st_size:,} bytes")
+    report.json({"model": str(model), "output": str(output), "layers": len(graph.nodes)})
 
 
 def _quantization(config: QuantConfig, asked: dict[str, Any]) -> QuantConfig:

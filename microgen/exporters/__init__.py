@@ -1,6 +1,7 @@
 """Exporters: MindIR to model formats. One module per format, found by scanning.
 
-An exporter module has ``SUFFIXES`` (file name endings, lower case) and ``save(graph) -> bytes``.
+An exporter module has ``SUFFIXES`` (file name endings, lower case) and ``save(graph) -> bytes``;
+``FLOAT_ONLY = True`` says that its format has no quantized tensors.
 """
 
 from __future__ import annotations
@@ -26,10 +27,14 @@ def suffixes() -> tuple[str, ...]:
     return tuple(suffix for module in _exporters() for suffix in module.SUFFIXES)
 
 
-def exporter(path: Path) -> ModuleType:
-    """The module that writes files named like ``path``; UsageError when there is none."""
+def exporter(path: Path, *, quantized: bool = False) -> ModuleType:
+    """The module that writes files named like ``path``, of ``quantized`` graphs if asked; UsageError without one."""
     for module in _exporters():
         if path.suffix.lower() in module.SUFFIXES:
+            if quantized and getattr(module, "FLOAT_ONLY", False):
+                what = f"{path.suffix} files hold float models only"
+                others = (s for m in _exporters() if not getattr(m, "FLOAT_ONLY", False) for s in m.SUFFIXES)
+                raise UsageError(what, where=str(path), hint=f"End it in {', '.join(others)}")
             return module
     raise UsageError(
         "is no model format that can be written", where=str(path), hint=f"End it in {', '.join(suffixes())}"

@@ -11,6 +11,9 @@ from microgen.exporters.mindspore.forms import FORMS, default_form
 from microgen.exporters.mindspore.writer import Writer
 from microgen.mindir import DType, Graph
 
+SUFFIXES = (".mindir",)
+FLOAT_ONLY = True
+
 _FORM_MODULES = (images, shapes)  # imported for the forms that they enter
 
 _TYPES = frozenset((DType.FLOAT32, DType.INT32, DType.INT64, DType.BOOL, DType.UINT8, DType.INT8, DType.FLOAT16))
