@@ -12,6 +12,7 @@ import pytest
 
 from microgen import cli, compiler, load_graph
 from microgen.boards import load_board
+from microgen.cli import parameters
 from microgen.errors import UsageError
 from microgen.exporters import tflite
 from microgen.frontends.builder import GraphBuilder
@@ -174,7 +175,7 @@ def test_a_configuration_needs_samples(run: Run, model: Path, tmp_path: Path) ->
 
 
 def test_a_name_may_hold_colons() -> None:
-    assert cli.InputShape().convert("serving:0:1,2,3", None, None) == ("serving:0", (1, 2, 3))
+    assert parameters.InputShape().convert("serving:0:1,2,3", None, None) == ("serving:0", (1, 2, 3))
 
 
 def test_a_shape_for_an_unknown_input_is_refused(model: Path) -> None:

@@ -1,0 +1,5 @@
+"""``python -m microgen.cli``."""
+
+from microgen.cli import main
+
+main()

@@ -1,0 +1,143 @@
+"""verify and bench: what the emulated device computes, and at what cost."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.progress import Progress, TaskID
+from rich.status import Status
+
+from microgen import benchtables, compiler
+from microgen.bench import Figures, bench_board
+from microgen.cli.app import app
+from microgen.cli.output import ERRORS, Report, progress_bars
+from microgen.cli.parameters import (
+    board_list,
+    boards_of,
+    compile_options,
+    compiled_model,
+    json_option,
+    model_argument,
+    options_of,
+)
+from microgen.errors import one_line
+from microgen.verification import Verdict, verify_board
+
+
+@app.command()
+@model_argument
+@board_list
+@click.option("--samples", type=click.IntRange(0, 100_000), default=10, show_default=True,
+              help="Random inputs, besides all lowest, all highest and all zero point.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random inputs.")
+@compile_options
+@json_option
+def verify(model: Path, board: str, samples: int, seed: int, json_target: str | None, **options: Any) -> None:
+    """Compare host and emulated device, every layer: integers byte for byte, floats within 1e-5."""
+    report = Report(json_target)
+    verdicts = []
+    for target in boards_of(board):
+        compiled = compiled_model(model, target, options)
+        with progress_bars() as progress:
+            task = progress.add_task(f"{compiled.name} on {target.name}", total=samples + 3)
+            show = functools.partial(_advance, progress, task)
+            verdict = verify_board(compiled, samples=samples, seed=seed, progress=show)
+        verdicts.append(verdict)
+        if verdict.difference is None:
+            report.say(
+                f"{target.name}: {verdict.agreement} with the host runtime: {verdict.layers} layers, "
+                f"{verdict.samples} inputs, 2 invocations each, with and without trace"
+            )
+        else:
+            report.say(f"{target.name}: NOT the same as the host runtime: {verdict.difference}")
+    exact, agrees = all(v.bit_exact for v in verdicts), all(v.agrees for v in verdicts)
+    report.json({"bit_exact": exact, "agrees": agrees, "boards": [_verdict(v) for v in verdicts]})
+    if not agrees:
+        raise SystemExit(1)
+
+
+def _advance(progress: Progress, task: TaskID, done: int, total: int) -> None:
+    progress.update(task, completed=done, total=total)
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    difference = verdict.difference
+    return {
+        "board": verdict.board,
+        "bit_exact": verdict.bit_exact,
+        "agrees": verdict.agrees,
+        "samples": verdict.samples,
+        "layers": verdict.layers,
+        "difference": None
+        if difference is None
+        else {"layer": difference.layer, "name": difference.name, "op": difference.op, "sample": difference.sample,
+              "invocation": difference.invocation, "element": list(difference.element), "host": difference.host,
+              "device": difference.device, "differing": difference.differing},
+    }  # fmt: skip
+
+
+@app.command()
+@model_argument
+@board_list
+@click.option("--baseline", metavar="FILE", type=click.Path(path_type=Path),
+              help="Show the differences from an earlier run's --json file.")  # fmt: skip
+@compile_options
+@json_option
+def bench(model: Path, board: str, baseline: Path | None, json_target: str | None, **options: Any) -> None:
+    """Measure instructions by layer, flash, RAM and stack on the emulated boards."""
+    report = Report(json_target)
+    before = benchtables.load_results(baseline) if baseline is not None else None
+    figures: list[Figures] = []
+    targets = boards_of(board)
+    with ERRORS.status("Measuring …") as status:
+        for number, target in enumerate(targets, 1):
+            say = functools.partial(_tell, status, f"{model.name} on {target.name} ({number} of {len(targets)})")
+            compiled = compiler.compile_model(
+                model, target, options_of(options), progress=functools.partial(_told, say)
+            )
+            figures.append(bench_board(compiled, say=say))
+    report.say(f"{model.name}: {figures[0].macs:,} MACs; instructions of the second invocation, sizes in bytes")
+    for line in (f"Counted by: {figures[0].method}", figures[0].compiler, figures[0].emulator):
+        report.say(line)
+    report.table(*benchtables.summary(figures))
+    for group in benchtables.groups(figures):
+        for table in (benchtables.by_layer(group), benchtables.by_operator(group)):
+            report.say()
+            report.table(*table)
+    results = [f.as_json(str(model)) for f in figures]
+    content: dict[str, Any] = {"results": results}
+    if before is not None:
+        _show_differences(report, content, before, str(baseline))
+    report.json(content)
+    if not all(f.bit_exact or f.agrees for f in figures):
+        raise SystemExit(1)
+
+
+def _told(say: Callable[[str], None], what: str, done: int, total: int) -> None:
+    say(f"{what} {done}/{total}")
+
+
+def _tell(status: Status, where: str, what: str) -> None:
+    status.update(escape(f"{one_line(where)}: {what} …"))
+
+
+def _show_differences(report: Report, content: dict[str, Any], before: list[dict[str, Any]], name: str) -> None:
+    """Prints what changed since ``before``, and adds all of it to ``content``."""
+    found = benchtables.differences(before, content["results"])
+    rows = benchtables.changed_rows(found)
+    report.say()
+    report.say(f"Differences from {name} (of the layers, those whose instructions differ):")
+    old, new = ({Path(str(r.get("model"))).name for r in results} for results in (before, content["results"]))
+    if old != new:
+        report.say(f"The models differ: {', '.join(sorted(old))} then, {', '.join(sorted(new))} now")
+    for key in ("compiler", "emulator"):
+        then, now = ({str(r.get(key, "unknown")) for r in results} for results in (before, content["results"]))
+        if then != now:
+            report.say(f"The {key}s differ: {', '.join(sorted(then))} then, {', '.join(sorted(now))} now")
+    report.table(benchtables.DIFFERENCE_COLUMNS, rows)
+    content["differences"] = [difference.as_json() for difference in found]

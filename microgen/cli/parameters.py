@@ -1,0 +1,139 @@
+"""Arguments and options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from microgen import compiler
+from microgen.boards import Board, load_board
+from microgen.cli.output import progress_bars, steps_of
+from microgen.errors import UsageError
+from microgen.quantize import load_config
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Bytes(click.ParamType[int]):
+    """A size: ``4096``, ``64K``, ``1M``."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes."""
+        if isinstance(value, int):
+            return value
+        text = str(value).upper().removesuffix("B").removesuffix("I")
+        factor = {"K": 1024, "M": 1 << 20}.get(text[-1:], 1)
+        digits = text[:-1] if factor > 1 else text
+        if not digits.isdecimal() or int(digits) == 0:
+            self.fail(f"{value!r} is not a size; write it like 65536, 64K or 1M")
+        return int(digits) * factor
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """A list: ``make,iar``."""
+
+    name = "list"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """The names, without duplicates, in order."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(part.strip() for part in str(value).split(",") if part.strip()))
+        if not names:
+            self.fail("the list is empty")
+        return names
+
+
+class InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
+    """The shape of an input: ``image:1,3,32,32``."""
+
+    name = "shape"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[int, ...]]:
+        """The input's name and its dimensions."""
+        if isinstance(value, tuple):
+            return value
+        # A name may have colons itself.
+        name, _, dimensions = str(value).rpartition(":")
+        parts = [part.strip() for part in dimensions.split(",")]
+        if not name or not all(part.isdecimal() and 0 < int(part) < 1 << 31 for part in parts):
+            self.fail(f"{value!r} is not NAME:1,3,32,32")
+        return name, tuple(int(part) for part in parts)
+
+
+json_option = click.option(
+    "--json", "json_target", metavar="FILE", help="Write the result as JSON; - for standard output."
+)
+model_argument = click.argument("model", type=click.Path(path_type=Path))
+folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+
+
+shapes_option = click.option("--input-shape", "input_shapes", multiple=True, type=InputShape(),
+                              metavar="NAME:1,3,32,32", help="Static shape of an input; may be repeated.")  # fmt: skip
+
+
+file_layout_option = click.option("--io-layout", type=click.Choice(compiler.IO_LAYOUTS), default="source",
+                                   show_default=True,
+                                   help="Order of dimensions at inputs and outputs of the new file.")  # fmt: skip
+
+
+def compile_options(command: F) -> F:
+    """The options that compile, verify and bench share."""
+    for option in reversed(
+        (
+            click.option("--name", help="Prefix of the generated C names (default: from the file's name)."),
+            click.option("--kernels", type=click.Choice(compiler.KERNELS), default="auto", show_default=True,
+                         help="Kernel flavour; portable uses no SIMD."),
+            click.option("--cmsis-nn", default=compiler.BUNDLED, show_default=True, metavar="bundled|DIR",
+                         help="Link the CMSIS-NN source tree in DIR in place of the bundled kernels."),
+            click.option("--project", "projects", type=Names(), default="make", show_default=True,
+                         help="Project files to write, separated by commas."),
+            click.option("--optimize", type=click.Choice(compiler.OPTIMIZE), default="speed", show_default=True,
+                         help="What to favour."),
+            click.option("--io-layout", type=click.Choice(compiler.IO_LAYOUTS), default="channels-last",
+                         show_default=True, help="Order of dimensions at the interface of ONNX and MindSpore models."),
+            click.option("--max-flash", type=Bytes(), help="Refuse more flash than this (64K, 1M)."),
+            click.option("--max-ram", type=Bytes(), help="Refuse more RAM than this."),
+            click.option("--calibration", type=click.Path(path_type=Path), metavar="FILE|DIR",
+                         help="Quantize a float model with these samples (.npz, .npy, a folder of images or sounds)."),
+            click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
+                         help="How to quantize and to preprocess the samples (YAML)."),
+            shapes_option,
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def options_of(values: dict[str, Any]) -> compiler.Options:
+    """The values of ``compile_options``, as the compiler takes them."""
+    given = dict(values)
+    config = given.pop("config")
+    shapes = dict(given.pop("input_shapes"))
+    if config is None:
+        return compiler.Options(**given, input_shapes=shapes)
+    if given["calibration"] is None:
+        raise UsageError("needs --calibration", where="--config")
+    return compiler.Options(**given, input_shapes=shapes, quantization=load_config(config))
+
+
+def compiled_model(model: Path, board: Board, values: dict[str, Any]) -> compiler.Compiled:
+    """The compiled model; progress is shown while it is quantized."""
+    options = options_of(values)
+    with progress_bars() as progress:
+        return compiler.compile_model(model, board, options, progress=steps_of(progress))
+
+
+def boards_of(text: str) -> list[Board]:
+    """The boards of a list of names or files."""
+    return [load_board(name) for name in Names().convert(text, None, None)]
+
+
+board_list = click.option("--board", required=True, help="Board names or .toml files, separated by commas.")
