@@ -17,7 +17,7 @@ from microgen.mindir.text import to_text
 from microgen.ops.base import Op, Sample
 from microgen.ops.call import Isa
 from microgen.resources import runtime_c_dir
-from tests.support.strategies import BY_OPERATOR
+from tests.support.strategies_shapes import BY_OPERATOR
 from tests.support.stream import Library, Program
 from tests.support.stream_targets import COMPUTING, assert_none, build, check_operator, findings, runtime_program
 

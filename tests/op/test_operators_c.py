@@ -58,13 +58,15 @@ def test_kernels_are_strict_c11(host_gcc: str, tmp_path: Path, isa: Isa) -> None
     _compiles(tmp_path, host_gcc, *flags, isa=isa)
 
 
-def test_every_public_header_is_self_contained(host_gcc: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("compiler", ["host_gcc", "clang"])
+def test_every_public_header_is_self_contained(request: pytest.FixtureRequest, tmp_path: Path, compiler: str) -> None:
     library = Library(resources.runtime_c_dir())
     library.write_header(tmp_path)
     for header in sorted(library.folder.glob("*.h")):
         source = tmp_path / "only.c"
         source.write_text(f'#include "{header.name}"\ntypedef int not_empty;\n')
-        command = [host_gcc, *WARNINGS, "-fsyntax-only", f"-I{tmp_path}", f"-I{library.folder}", str(source)]
+        command = [request.getfixturevalue(compiler), *WARNINGS, "-fsyntax-only", f"-I{tmp_path}"]
+        command += [f"-I{library.folder}", str(source)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{header.name}: {done.stderr}"
 

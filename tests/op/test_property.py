@@ -12,7 +12,7 @@ from microgen.exporters import tflite
 from microgen.ops.base import Sample
 from microgen.runtime import Session
 from tests.support import oracle
-from tests.support.strategies import BY_OPERATOR
+from tests.support.strategies_shapes import BY_OPERATOR
 from tests.support.stream import Program
 from tests.support.stream_inputs import inputs_for
 from tests.support.stream_targets import BOARDS, HOSTS, assert_none, findings, runtime_program

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: one-node graphs over the whole range of an operator's parameters."""
+"""Hypothesis strategies: one-node graphs of layers, pools and sums over the whole range of their parameters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from microgen.mindir import DType, QuantParams, TensorType, Value
 from microgen.ops import sampling
-from microgen.ops.add import Add
 from microgen.ops.attributes import NO_PADDING, Activation, Padding, same_or_valid
 from microgen.ops.average_pool2d import AveragePool2D
 from microgen.ops.base import Op, Sample, op_of
@@ -18,7 +17,7 @@ from microgen.ops.conv2d import Conv2D
 from microgen.ops.depthwise_conv2d import DepthwiseConv2D
 from microgen.ops.fully_connected import FullyConnected
 from microgen.ops.max_pool2d import MaxPool2D
-from microgen.ops.mul import Mul
+from microgen.ops.transpose_conv2d import TransposeConv2D
 
 ACTIVATIONS = st.one_of(st.just(Activation.NONE), st.sampled_from(list(Activation)))
 ZERO_POINTS = st.one_of(st.sampled_from([-128, 0, 127]), st.integers(-128, 127))
@@ -30,22 +29,28 @@ CHANNELS = st.one_of(st.integers(1, 9), st.integers(1, 9), st.integers(10, 40))
 PAIRS = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 
-def _quant(draw: st.DrawFn, scale: float | None = None) -> QuantParams:
+def quant(draw: st.DrawFn, scale: float | None = None) -> QuantParams:
+    """Per-tensor parameters, of the given scale or any."""
     return QuantParams.per_tensor(draw(SCALES) if scale is None else scale, draw(ZERO_POINTS))
 
 
-def _valid(sample: Sample) -> Sample:
+def tensor(draw: st.DrawFn, shape: tuple[int, ...], *, real: bool = False) -> TensorType:
+    """float32 or quantized int8."""
+    return sampling.float32(shape) if real else TensorType(DType.INT8, shape, quant(draw))
+
+
+def valid(sample: Sample) -> Sample:
     """The sample, where the operator's own constraints allow it."""
     (node,) = sample.graph.nodes
     assume(not list(op_of(node).problems(node)))
     return sample
 
 
-def _accumulated(draw: st.DrawFn, source: QuantParams, terms: int) -> tuple[float, QuantParams]:
+def accumulated(draw: st.DrawFn, source: QuantParams, terms: int) -> tuple[float, QuantParams]:
     """(filter scale, output quantization) of a sum of products: from saturating to vanishing outputs."""
     scale = draw(SCALES)
     spread = source.scale * scale * 4000.0 * terms**0.5 / 128.0
-    return scale, _quant(draw, spread * 2.0 ** draw(st.floats(-4.0, 4.0)))
+    return scale, quant(draw, spread * 2.0 ** draw(st.floats(-4.0, 4.0)))
 
 
 def _bias(draw: st.DrawFn, key: int, image: TensorType, filter_: Value, size: int) -> Value | None:
@@ -74,66 +79,88 @@ def _padding(
     return same_or_valid("SAME", size, kernel, stride, dilation)
 
 
+def _layer(
+    draw: st.DrawFn,
+    op: Op,
+    image: tuple[int, ...],
+    weights: tuple[int, ...],
+    channels_axis: int,
+    *,
+    real: bool,
+) -> Sample:
+    """A layer with a constant filter and, at times, a bias; in float or int8, where the filter may have one scale."""
+    key, units = draw(KEYS), weights[channels_axis]
+    terms = int(np.prod(weights)) // units
+    if real:
+        filter_ = sampling.float_weights(key, weights, terms**-0.5)
+        shift = sampling.float_weights(key, (units,), name="bias") if draw(st.booleans()) else None
+        return valid(sampling.single(op, "drawn", (sampling.float32(image), filter_, shift), None))
+    axis = draw(st.sampled_from([channels_axis, channels_axis, None]))
+    kind = TensorType(DType.INT8, image, quant(draw))
+    assert kind.quant is not None
+    scale, result = accumulated(draw, kind.quant, terms)
+    filter_ = sampling.weights(key, weights, axis, scale)
+    return valid(sampling.single(op, "drawn", (kind, filter_, _bias(draw, key, kind, filter_, units)), result))
+
+
 @st.composite
-def convolutions(draw: st.DrawFn) -> Sample:
+def convolutions(draw: st.DrawFn, *, real: bool = False) -> Sample:
     """Conv2D, grouped ones among them."""
     size, kernel, stride, dilation = _window(draw, 4, dilated=True)
     groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
     depth, channels = groups * draw(CHANNELS), groups * draw(CHANNELS)
-    key, axis = draw(KEYS), draw(st.sampled_from([0, 0, None]))
-    source = _quant(draw)
-    image = TensorType(DType.INT8, (draw(st.integers(1, 2)), *size, depth), source)
-    scale, result = _accumulated(draw, source, kernel[0] * kernel[1] * depth // groups)
-    filter_ = sampling.weights(key, (channels, *kernel, depth // groups), axis, scale)
     op = Conv2D(stride, dilation, _padding(draw, size, kernel, stride, dilation), draw(ACTIVATIONS))
-    operands = (image, filter_, _bias(draw, key, image, filter_, channels))
-    return _valid(sampling.single(op, "drawn", operands, result))
+    image = (draw(st.integers(1, 2)), *size, depth)
+    return _layer(draw, op, image, (channels, *kernel, depth // groups), 0, real=real)
 
 
 @st.composite
-def depthwise_convolutions(draw: st.DrawFn) -> Sample:
+def depthwise_convolutions(draw: st.DrawFn, *, real: bool = False) -> Sample:
     """DepthwiseConv2D."""
     size, kernel, stride, dilation = _window(draw, 5, dilated=True)
     depth, multiplier = draw(CHANNELS), draw(st.sampled_from([1, 1, 2, 3, 8]))
-    key, axis = draw(KEYS), draw(st.sampled_from([3, 3, None]))
-    source = _quant(draw)
-    image = TensorType(DType.INT8, (draw(st.integers(1, 2)), *size, depth), source)
-    scale, result = _accumulated(draw, source, kernel[0] * kernel[1])
-    filter_ = sampling.weights(key, (1, *kernel, depth * multiplier), axis, scale)
     op = DepthwiseConv2D(stride, dilation, _padding(draw, size, kernel, stride, dilation), draw(ACTIVATIONS))
-    operands = (image, filter_, _bias(draw, key, image, filter_, depth * multiplier))
-    return _valid(sampling.single(op, "drawn", operands, result))
+    return _layer(draw, op, (draw(st.integers(1, 2)), *size, depth), (1, *kernel, depth * multiplier), 3, real=real)
 
 
 @st.composite
-def dense_layers(draw: st.DrawFn) -> Sample:
+def dense_layers(draw: st.DrawFn, *, real: bool = False) -> Sample:
     """FullyConnected."""
     depth, units, rows = draw(st.integers(1, 70)), draw(st.integers(1, 20)), draw(st.integers(1, 4))
-    key, axis, keep = draw(KEYS), draw(st.sampled_from([0, None])), draw(st.booleans())
-    source = _quant(draw)
     shape = draw(st.sampled_from([(rows, depth), (1, rows, depth), (1, 1, rows, depth)]))
-    image = TensorType(DType.INT8, shape, source)
-    scale, result = _accumulated(draw, source, depth)
-    filter_ = sampling.weights(key, (units, depth), axis, scale)
-    operands = (image, filter_, _bias(draw, key, image, filter_, units))
-    return _valid(sampling.single(FullyConnected(keep, draw(ACTIVATIONS)), "drawn", operands, result))
+    op = FullyConnected(draw(st.booleans()), draw(ACTIVATIONS))
+    return _layer(draw, op, shape, (units, depth), 0, real=real)
 
 
-def pools(make: type[AveragePool2D] | type[MaxPool2D]) -> st.SearchStrategy[Sample]:
+@st.composite
+def transposed_convolutions(draw: st.DrawFn, *, real: bool = False) -> Sample:
+    """TransposeConv2D as TensorFlow Lite knows it: SAME or VALID, and results that are smaller or larger than that."""
+    size, kernel, stride, _ = _window(draw, 4, dilated=False)
+    depth, units = draw(CHANNELS), draw(CHANNELS)
+    full = [(i - 1) * s + k for i, s, k in zip(size, stride, kernel, strict=True)]
+    cut, added = (0, 0), (0, 0)
+    if draw(st.booleans()):
+        added = (draw(st.integers(0, 2)), draw(st.integers(0, 2)))
+    else:
+        cut = tuple(draw(st.integers(0, min(f - 1, 2))) for f in full)
+    op = TransposeConv2D(stride, (1, 1), Padding(0, 0, *cut), added, draw(ACTIVATIONS))
+    return _layer(draw, op, (draw(st.integers(1, 2)), *size, depth), (units, *kernel, depth), 0, real=real)
+
+
+def pools(make: type[AveragePool2D] | type[MaxPool2D], *, real: bool = False) -> st.SearchStrategy[Sample]:
     """A pooling operator."""
 
     @st.composite
     def pool(draw: st.DrawFn) -> Sample:
         size, kernel, stride, dilation = _window(draw, 5, dilated=False)
-        quant = _quant(draw)
-        image = TensorType(DType.INT8, (draw(st.integers(1, 2)), *size, draw(CHANNELS)), quant)
+        image = tensor(draw, (draw(st.integers(1, 2)), *size, draw(CHANNELS)), real=real)
         op = make(kernel, stride, _padding(draw, size, kernel, stride, dilation), draw(ACTIVATIONS))
-        return _valid(sampling.single(op, "drawn", (image,), quant))
+        return valid(sampling.single(op, "drawn", (image,), image.quant))
 
     return pool()
 
 
-def _broadcast_shapes(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def broadcast_shapes(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Two shapes of rank up to 4 that broadcast: dimensions of 1 and missing leading ones."""
     full = draw(st.lists(st.integers(1, 6), min_size=1, max_size=4))
     shapes = []
@@ -144,28 +171,20 @@ def _broadcast_shapes(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...]
 
 
 def binaries(
-    make: Callable[[Activation], Op], result_scale: Callable[[float, float], float]
+    make: Callable[[Activation], Op], result_scale: Callable[[float, float], float] | None = None
 ) -> st.SearchStrategy[Sample]:
-    """A binary operator, with and without broadcasting; ``result_scale`` suits operands of the given scales."""
+    """A binary operator, with and without broadcasting; ``result_scale`` suits int8 operands of the given scales and
+    is absent for float ones.
+    """
 
     @st.composite
     def binary(draw: st.DrawFn) -> Sample:
-        shapes = _broadcast_shapes(draw)
-        quants = [_quant(draw) for _ in shapes]
+        shapes = broadcast_shapes(draw)
+        if result_scale is None:
+            return valid(sampling.single(make(draw(ACTIVATIONS)), "drawn", list(map(sampling.float32, shapes)), None))
+        quants = [quant(draw) for _ in shapes]
         kinds = [TensorType(DType.INT8, shape, quant) for shape, quant in zip(shapes, quants, strict=True)]
         scale = result_scale(quants[0].scale, quants[1].scale) * 2.0 ** draw(st.floats(-4.0, 4.0))
-        return _valid(sampling.single(make(draw(ACTIVATIONS)), "drawn", kinds, _quant(draw, scale)))
+        return valid(sampling.single(make(draw(ACTIVATIONS)), "drawn", kinds, quant(draw, scale)))
 
     return binary()
-
-
-#: Operator name → its graphs.
-BY_OPERATOR: dict[str, st.SearchStrategy[Sample]] = {
-    "Conv2D": convolutions(),
-    "DepthwiseConv2D": depthwise_convolutions(),
-    "FullyConnected": dense_layers(),
-    "AveragePool2D": pools(AveragePool2D),
-    "MaxPool2D": pools(MaxPool2D),
-    "Add": binaries(Add, lambda first, second: first + second),
-    "Mul": binaries(Mul, lambda first, second: 100.0 * first * second),
-}
