@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from microgen.errors import InputError, UnsupportedError, VerifyError, one_line
-from microgen.frontends import flatbuffer, tflite_schema, tflite_shapes
+from microgen.frontends import flatbuffer, tflite_batches, tflite_schema, tflite_shapes
 from microgen.frontends.options import ImportOptions
 from microgen.frontends.tflite_schema import Options, Record
 from microgen.frontends.tflite_tensors import Tensors
@@ -93,6 +93,7 @@ class _Importer:
         self._outputs = self._indices(subgraph, "Outputs")
         self._layers = _in_order([self._layer(r) for r in subgraph.children("Operators", "Operator")])
         self._unpacked: dict[Value, Value] = {}
+        self._batches: dict[Value, tuple[Value | None, ...]] = {}
         self._nodes: list[Node] = []
         self._problems: list[str] = []
         self._mixed_problem = False
@@ -117,7 +118,8 @@ class _Importer:
     def _hint(self) -> str:
         hints = [_QUANTIZE_HINT] if self._mixed_problem else []
         if self._unknown_operator:
-            hints.append(f"Supported operators are {', '.join(sorted(by_tflite_name()))}")
+            known = sorted({*by_tflite_name(), *tflite_batches.OPERATORS})
+            hints.append(f"Supported operators are {', '.join(known)}")
         return ". ".join(hints)
 
     # Reading the file's structure ---------------------------------------------------------------------
@@ -163,7 +165,9 @@ class _Importer:
         """The layer's node joins the others; when it cannot be compiled, the reason is noted."""
         label = f"{_short(self._tensors.name(layer.outputs[0]))} ({_short(layer.operator)})"
         try:
-            if not self._is_shape_arithmetic(layer):
+            if layer.operator in tflite_batches.OPERATORS:
+                self._nodes += self._blocks(layer)
+            elif not self._is_shape_arithmetic(layer):
                 self._nodes.append(self._make(layer))
         except _UnknownOperatorError as error:
             # Whether its tensors are float says nothing: the converter leaves what it cannot quantize.
@@ -204,6 +208,26 @@ class _Importer:
         for problem in op.problems(node):
             raise _RefusedError(problem)
         return node
+
+    def _blocks(self, layer: _Layer) -> list[Node]:
+        """The nodes for a layer that turns blocks of pixels into images of a batch, or back."""
+        inputs = tuple(None if index is None else self._usable(index) for index in layer.inputs)
+        (index,) = layer.outputs[:1]
+        output = self._usable(index)
+        try:
+            shape = tflite_batches.output_shape(layer.operator, inputs)
+            if self._tensors.is_dynamic(index) and output.shape != shape:
+                output = dataclasses.replace(output, type=dataclasses.replace(output.type, shape=shape))
+                self._tensors.replace(index, output)
+            if layer.operator == tflite_batches.TO_BATCH:
+                self._batches[output] = inputs
+            else:
+                made = tflite_batches.dilated(self._nodes, self._batches, inputs, output)
+                if made is not None:
+                    return made
+            return tflite_batches.nodes(layer.operator, inputs, output)
+        except VerifyError as error:
+            raise _RefusedError(error.what) from None
 
     def _plain(self, operands: tuple[Value | None, ...], outputs: tuple[Value, ...]) -> tuple[Value | None, ...]:
         """The operands of a layer, those of a hybrid one unpacked: it computes in float with constant weights in int8.

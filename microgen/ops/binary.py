@@ -238,17 +238,6 @@ def _strides(shape: Shape, rank: int) -> list[int]:
     return [math.prod(padded[i + 1 :]) if padded[i] > 1 else 0 for i in range(rank)]
 
 
-def scaled_operands(q: dict[str, int], first: arith.Ints, second: arith.Ints) -> tuple[arith.Ints, arith.Ints]:
-    """Both operands, refined by ``left_shift`` bits, at one scale; ``q`` has the fields of ``mg_add_s8_quant``."""
-    one, two = (
-        arith.multiply_by_quantized_multiplier(
-            (x + q[f"input_{i}_offset"]) << q["left_shift"], q[f"input_{i}_multiplier"], q[f"input_{i}_shift"]
-        )
-        for i, x in ((1, first), (2, second))
-    )
-    return one, two
-
-
 def scale_and_zero_point(value: Value) -> tuple[float, int]:
     """The per-tensor quantization of ``value``."""
     assert value.type.quant is not None

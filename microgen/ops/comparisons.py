@@ -14,8 +14,9 @@ from microgen.arith import Numbers
 from microgen.mindir import DType, Node, TensorType
 from microgen.ops import sampling
 from microgen.ops.base import Sample, constraint
-from microgen.ops.binary import Binary, Shape, float_samples, int8_samples, scale_and_zero_point, scaled_operands
+from microgen.ops.binary import Binary, Shape, float_samples, int8_samples, scale_and_zero_point
 from microgen.ops.call import Call
+from microgen.ops.common_scale import scaled_operands
 from microgen.ops.constraints import quantized_or_plain, short
 from microgen.ops.quantization import QuantRule
 from microgen.ops.tflite_form import TFLiteForm

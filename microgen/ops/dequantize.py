@@ -54,8 +54,11 @@ def linear_operands(source: Value, quantized: Value) -> tuple[tuple[Value, ...],
 class Dequantize(Op):
     """``scale · (x - zero point)`` in single precision, with one scale or one for each slice along an axis.
 
-    Files also keep weights in float16 for it to widen.
+    Files also keep weights in float16 for it to widen. ``qdq`` says that the node only marks quantized arithmetic, as
+    in ONNX's QDQ form: what computes between it and a Quantize may be an int8 operator. Otherwise float is meant.
     """
+
+    qdq: bool = False
 
     name: ClassVar[str] = "Dequantize"
     tflite: ClassVar[tuple[str, ...]] = ("DEQUANTIZE",)

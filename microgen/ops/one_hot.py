@@ -13,6 +13,7 @@ from microgen.mindir import Array, DType, Node, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.base import Op, Sample, constraint, device_constraint
 from microgen.ops.call import Call, Target
+from microgen.ops.constraints import short
 from microgen.ops.movement import axis_in, present, together, unequal_quantization
 from microgen.ops.onnx_form import OnnxForm, OnnxSource, constant_input
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
@@ -79,8 +80,9 @@ class OneHot(Op):
 
     @device_constraint
     def on_the_device(self, node: Node) -> str | None:
-        """there is a kernel in C"""
-        return "there is none"
+        """its operands are constants, for there is no kernel in C"""
+        computed = next((v for v in node.inputs if v is not None and not v.is_const), node.outputs[0])
+        return f"{short(computed)} is computed"
 
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         indices, values = together(*present(inputs))

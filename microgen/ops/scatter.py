@@ -10,6 +10,7 @@ from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node
 from microgen.ops.base import Op, constraint, device_constraint
 from microgen.ops.call import Call, Target
+from microgen.ops.constraints import short
 from microgen.ops.movement import unequal_quantization, wrong_indices
 from microgen.ops.quantization import QuantRule
 
@@ -42,8 +43,9 @@ class Scatter(Op):
 
     @device_constraint
     def on_the_device(self, node: Node) -> str | None:
-        """there is a kernel in C"""
-        return "there is none"
+        """its operands are constants, for there is no kernel in C"""
+        computed = next((v for v in node.inputs if v is not None and not v.is_const), node.outputs[0])
+        return f"{short(computed)} is computed"
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         raise VerifyError("there is no kernel in C", where=node.label)

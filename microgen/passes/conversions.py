@@ -49,7 +49,9 @@ _MOVES = frozenset(
 def quantized_source(graph: Graph, value: Value | None) -> Value | None:
     """The quantized tensor whose numbers ``value`` holds in float."""
     producer = None if value is None else graph.producer(value)
-    return producer.input(0) if producer is not None and isinstance(producer.op, Dequantize) else None
+    return (
+        producer.input(0) if producer is not None and isinstance(producer.op, Dequantize) and producer.op.qdq else None
+    )
 
 
 def move_conversions(graph: Graph) -> bool:
@@ -100,7 +102,7 @@ def _sink_dequantize(graph: Graph, node: Node) -> bool:
         results.append(Value(f"{value.name}/quantized", kind))
     inner = Node(_on_integers(node.op), tuple(inputs), tuple(results), node.name)
     conversions = [
-        Node(Dequantize(), (result,), (value,), f"{value.name}/dequantize")
+        Node(Dequantize(qdq=True), (result,), (value,), f"{value.name}/dequantize")
         for value, result in zip(node.outputs, results, strict=True)
     ]
     constant = _folded(inner)
@@ -206,13 +208,21 @@ def _clamp_behind_quantize(graph: Graph) -> bool:
 
 
 def _cancel(graph: Graph) -> bool:
-    """Drop a Quantize to the type that its input was dequantized from."""
+    """Drop a Quantize to the type that its input was dequantized from; to another type, leave out the float between."""
     changed = False
     for node in graph.nodes:
         if not isinstance(node.op, Quantize):
             continue
         source = quantized_source(graph, node.input(0))
-        if source is None or source.type != node.output.type or graph.is_output(node.output):
+        if source is None:
+            continue
+        if source.type != node.output.type:
+            direct = dataclasses.replace(node, inputs=(source,))
+            if source.type.dtype is node.output.type.dtype is DType.INT8 and is_valid(direct):
+                graph.replace_node(node, direct)
+                changed = True
+            continue
+        if graph.is_output(node.output):
             continue
         graph.replace_value(node.output, source)
         graph.remove_nodes([n for n in graph.nodes if n.outputs == node.outputs])

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from microgen.mindir import DType, Graph, Node, Operator, Value
 from microgen.ops.add import Add
 from microgen.ops.attributes import Activation
@@ -16,6 +18,7 @@ from microgen.ops.exp import Exp
 from microgen.ops.layer_norm import LayerNorm
 from microgen.ops.mean import Mean
 from microgen.ops.mul import Mul
+from microgen.ops.neg import Neg
 from microgen.ops.reciprocal import Reciprocal
 from microgen.ops.reduce_max import ReduceMax
 from microgen.ops.rsqrt import Rsqrt
@@ -139,6 +142,81 @@ def _is_square(graph: Graph, value: Value, x: Value, mean: Mean) -> bool:
     return minus is not None and minus.input(0) is x and _mean_of(graph, minus.input(1), x) == mean
 
 
+def _layer_norm_by_parts(graph: Graph, node: Node) -> Replacement | None:
+    """x · factor - mean · factor + beta, with factor = gamma / √(mean of squares + epsilon)"""
+    if not isinstance(node.op, Add | Sub) or node.op.activation is not Activation.NONE:
+        return None
+    orders = _both_orders(node) if isinstance(node.op, Add) else iter([(node.input(0), node.input(1))])
+    for first, rest in orders:
+        product = _made_by(graph, first, Mul)
+        if product is None:
+            continue
+        for mean_value, factor, beta in _shifts(graph, rest, isinstance(node.op, Sub)):
+            for x, second in _both_orders(product):
+                mean = _mean_of(graph, mean_value, x)
+                if second is not factor or mean is None or x.shape != node.output.shape:
+                    continue
+                for epsilon, gamma in _deviations(graph, factor, x, mean):
+                    parameters = [_spread(v, x.shape[-len(mean.axes) :]) for v in (gamma, beta)]
+                    if all((a is None) == (b is None) for a, b in zip(parameters, (gamma, beta), strict=True)):
+                        return LayerNorm(len(mean.axes), epsilon), (x, *parameters)
+    return None
+
+
+def _shifts(graph: Graph, value: Value, subtracted: bool) -> Iterator[tuple[Value, Value, Value | None]]:
+    """(mean, factor, beta) as which ``value`` can be read: beta - mean · factor, if ``subtracted`` mean · factor."""
+    node = _made_by(graph, value)
+    if node is None:
+        return
+    if isinstance(node.op, Mul):
+        for mean, factor in _both_orders(node):
+            negated = None if subtracted else _made_by(graph, mean, Neg)
+            if subtracted:
+                yield mean, factor, None
+            elif negated is not None:
+                yield negated.input(0), factor, None
+    elif subtracted:
+        return
+    elif isinstance(node.op, Neg):
+        yield from _shifts(graph, node.input(0), True)
+    elif isinstance(node.op, Sub) and node.input(0).is_const:
+        yield from ((mean, factor, node.input(0)) for mean, factor, _ in _shifts(graph, node.input(1), True))
+    elif isinstance(node.op, Add):
+        for beta, inner in _both_orders(node):
+            if beta.is_const:
+                yield from ((mean, f, beta) for mean, f, other in _shifts(graph, inner, False) if other is None)
+
+
+def _deviations(graph: Graph, factor: Value, x: Value, mean: Mean) -> Iterator[tuple[float, Value | None]]:
+    """(epsilon, gamma) with which ``factor`` is gamma / √(mean of squares + epsilon)."""
+    node = _made_by(graph, factor, Rsqrt, Mul)
+    if node is not None and isinstance(node.op, Mul):
+        for inverse, gamma in _both_orders(node):
+            if gamma.is_const and _made_by(graph, inverse, Rsqrt) is not None:
+                yield from ((epsilon, gamma) for epsilon, _ in _deviations(graph, inverse, x, mean))
+        return
+    total = None if node is None else _made_by(graph, node.input(0), Add)
+    if total is None:
+        return
+    for variance, constant in _both_orders(total):
+        epsilon, squares = _scalar(constant), _made_by(graph, variance, Mean)
+        if epsilon is None or epsilon < 0 or squares is None or squares.op != mean:
+            continue
+        if _is_square(graph, squares.input(0), x, mean):
+            yield epsilon, None
+
+
+def _spread(value: Value | None, shape: tuple[int, ...]) -> Value | None:
+    """The constant as one number for each of ``shape``; None when it varies along other dimensions."""
+    if value is None or any(size != 1 for size in value.shape[: -len(shape)]):
+        return None
+    own = value.shape[-len(shape) :]
+    if any(a not in (1, b) for a, b in zip(reversed(own), reversed(shape), strict=False)):
+        return None
+    data = np.ascontiguousarray(np.broadcast_to(value.const.reshape(own), shape))
+    return Value(value.name, dataclasses.replace(value.type, shape=shape), data)
+
+
 def _gamma(graph: Graph, node: Node) -> Replacement | None:
     """A factor behind a layer normalization that has none"""
     return _parameter(graph, node, Mul, 1)
@@ -194,6 +272,7 @@ def _softmax(graph: Graph, node: Node) -> Replacement | None:
 
 PATTERNS: tuple[Pattern, ...] = (
     Pattern("layer normalization", _layer_norm, "nine operators in transformers, and exact in int8 as one alone"),
+    Pattern("layer normalization by parts", _layer_norm_by_parts, "as Keras computes it from moments"),
     Pattern("gamma of a layer normalization", _gamma, "the scale is an operand of LayerNorm"),
     Pattern("beta of a layer normalization", _beta, "the shift is an operand of LayerNorm"),
     Pattern("softmax", _softmax, "the exponentials have no range that int8 suits; one operator has"),

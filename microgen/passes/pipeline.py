@@ -14,6 +14,7 @@ from microgen.passes.fold import fold_constants, fold_dequantized
 from microgen.passes.fuse import depthwise_from_groups, fuse_clamps, fuse_crops, fuse_lowest_padding, fuse_padding
 from microgen.passes.idioms import recognize_activations
 from microgen.passes.idioms_norm import recognize_normalizations
+from microgen.passes.indices import plain_indices
 from microgen.passes.layout import sink_transposes
 from microgen.passes.quantized import quantized_operators
 from microgen.passes.transposes import merge_transposes
@@ -43,6 +44,7 @@ PASSES: tuple[Pass, ...] = (
         drop_identities,
         "before fusing: what does nothing hides neighbours from each other",
     ),
+    Pass("plain indices", plain_indices, "integers are compared and added on the host only"),
     Pass(
         "recognize normalizations",
         recognize_normalizations,

@@ -19,6 +19,7 @@ from microgen.ops.dequantize import Dequantize
 from microgen.ops.quantization import QuantRule
 from microgen.ops.quantize import Quantize
 from microgen.passes.conversions import is_valid, quantized_source
+from microgen.passes.quantized_factors import exact_weights, rescaled_operand
 
 # How far a bias may be from a whole number of steps, relative to its size, or its scale from the product of scales:
 # exporters compute both in single precision.
@@ -36,13 +37,17 @@ def quantized_operators(graph: Graph) -> bool:
         rule = _rule(graph, node)
         rewritten = None if rule is None else _rewritten(graph, node, rule)
         if rewritten is None:
+            rescaled = rescaled_operand(graph, node)
+            if rescaled:
+                graph.replace_node(node, *rescaled)
+                changed = True
             continue
-        for value, result in zip(node.outputs, rewritten.outputs, strict=True):
+        for value, result in zip(node.outputs, rewritten[-1].outputs, strict=True):
             for user in graph.users(value):
                 if value is not result:
                     graph.replace_value(user.output, result)
                     graph.remove_nodes([n for n in graph.nodes if n.outputs == user.outputs])
-        graph.replace_node(node, rewritten)
+        graph.replace_node(node, *rewritten)
         changed = True
     return changed
 
@@ -53,7 +58,7 @@ def _rule(graph: Graph, node: Node) -> QuantRule | None:
     found = False
     for i, value in enumerate(node.inputs):
         producer = None if value is None else graph.producer(value)
-        if value is None or producer is None or not isinstance(producer.op, Dequantize):
+        if value is None or producer is None or not isinstance(producer.op, Dequantize) or not producer.op.qdq:
             continue
         found = True
         if producer.input(0).is_const:
@@ -62,8 +67,8 @@ def _rule(graph: Graph, node: Node) -> QuantRule | None:
     return op_of(node).quant_rule(dataclasses.replace(node, inputs=tuple(inputs))) if found else None
 
 
-def _rewritten(graph: Graph, node: Node, rule: QuantRule) -> Node | None:
-    """``node`` in int8; None when something is not quantized as ``rule`` asks."""
+def _rewritten(graph: Graph, node: Node, rule: QuantRule) -> tuple[Node, ...] | None:
+    """``node`` in int8, the results behind; None when something is not quantized as ``rule`` asks."""
     sources = [quantized_source(graph, v) for v in node.inputs]
     weighted = {rule.bias} | ({rule.weights.index} if rule.weights is not None else set())
     inputs: list[Value | None] = list(node.inputs)
@@ -72,6 +77,8 @@ def _rewritten(graph: Graph, node: Node, rule: QuantRule) -> Node | None:
         if value is None or i in rule.untouched or i == rule.bias:
             continue
         source = sources[i]
+        if source is None and rule.weights is not None and i == rule.weights.index:
+            source = exact_weights(node, rule, sources[0])
         if source is None or source.type.dtype is not DType.INT8:
             return None
         inputs[i] = source
@@ -85,14 +92,45 @@ def _rewritten(graph: Graph, node: Node, rule: QuantRule) -> Node | None:
         source = inputs[0]
         if weights is None or source is None:
             return None
-        inputs[rule.bias] = _bias(graph, bias, source, weights)
+        # Steps of weights that are quantized here are far below those that a float bias knows of.
+        exact = sources[rule.weights.index] is not None if rule.weights is not None else True
+        inputs[rule.bias] = _bias(graph, bias, source, weights, exact)
         if inputs[rule.bias] is None:
             return None
-    if not _obeys(rule, [v.type for v in activations], [] if rule.untouched_outputs else [v.type for v in outputs]):
+    kinds = [] if rule.untouched_outputs else [v.type for v in outputs]
+    before = _alike(inputs, activations, outputs[0]) if rule.tied and len(activations) > 1 and kinds else []
+    if not _obeys(rule, [v.type for v in activations], kinds):
         return None
     result = Node(node.op, tuple(inputs), tuple(outputs), node.name)
     # Outside of the limits of the int8 form the float form stays.
-    return result if is_valid(result) else None
+    if is_valid(result):
+        return (*before, result)
+    if rule.output is None or len(kinds) != 1 or kinds[0].quant is None:
+        return None
+    # The results have one quantization by definition, but another is wanted, which must not be much finer.
+    if kinds[0].quant.scale < rule.output.scale / 2:
+        return None
+    own = Value(f"{outputs[0].name}/own", dataclasses.replace(kinds[0], quant=rule.output))
+    result = dataclasses.replace(result, outputs=(own,))
+    conversion = Node(Quantize(DType.INT8), (own,), tuple(outputs), f"{outputs[0].name}/quantize")
+    return (*before, result, conversion) if is_valid(result) and is_valid(conversion) else None
+
+
+def _alike(inputs: list[Value | None], activations: list[Value], result: Value) -> list[Node]:
+    """Bring ``activations`` among ``inputs`` to the quantization of ``result``; what does that."""
+    nodes: list[Node] = []
+    for at, source in enumerate(activations):
+        if source.type.quant == result.type.quant or source.type.quant is None:
+            continue
+        kind = dataclasses.replace(source.type, quant=result.type.quant)
+        converted = Value(f"{result.name}/operand{at}", kind)
+        conversion = Node(Quantize(DType.INT8), (source,), (converted,), f"{converted.name}/quantize")
+        if not is_valid(conversion):
+            continue
+        nodes.append(conversion)
+        activations[at] = converted
+        inputs[next(i for i, value in enumerate(inputs) if value is source)] = converted
+    return nodes
 
 
 def _results(graph: Graph, node: Node, rule: QuantRule) -> list[Value] | None:
@@ -117,8 +155,6 @@ def _obeys(rule: QuantRule, operands: Sequence[TensorType], results: Sequence[Te
         return False
     if rule.tied and len({kind.quant for kind in (*operands, *results)}) > 1:
         return False
-    if rule.output is not None and any(not _same(kind.quant, rule.output) for kind in results):
-        return False
     return not (rule.symmetric_output and any(kind.quant is not None and kind.quant.zero_point for kind in results))
 
 
@@ -130,8 +166,10 @@ def _same(first: QuantParams | None, second: QuantParams) -> bool:
     )
 
 
-def _bias(graph: Graph, bias: Value, source: Value, weights: Value) -> Value | None:
-    """``bias`` in int32 with the product of the scales; None when that would change its value."""
+def _bias(graph: Graph, bias: Value, source: Value, weights: Value, exact: bool) -> Value | None:
+    """``bias`` in int32 with the product of the scales; None when that would change its value and it shall be
+    ``exact``.
+    """
     if source.type.quant is None or weights.type.quant is None:
         return None
     # Kept in float64: the steps are those of the device's multipliers.
@@ -155,7 +193,7 @@ def _bias(graph: Graph, bias: Value, source: Value, weights: Value) -> Value | N
     if not np.abs(steps).max(initial=0) < 2**31 - 1:
         return None
     whole = np.rint(steps).astype(np.int64)
-    if np.any(np.abs(whole - steps) > _TOLERANCE * np.abs(steps)):
+    if exact and np.any(np.abs(whole - steps) > _TOLERANCE * np.abs(steps)):
         return None
     return _bias_value(bias.name, whole, factors)
 

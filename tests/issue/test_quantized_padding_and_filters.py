@@ -23,7 +23,7 @@ def test_a_border_of_zeros_is_one_of_zero_points() -> None:
     quant = QuantParams.per_tensor(0.05, 3)
     b = GraphBuilder("border")
     x = b.input("x", TensorType(DType.INT8, (1, 3), quant))
-    padded = b.add(Pad(((0, 0), (1, 2)), 0.0), b.add(Dequantize(), x))
+    padded = b.add(Pad(((0, 0), (1, 2)), 0.0), b.add(Dequantize(qdq=True), x))
     y = b.add(Quantize(DType.INT8), padded, quant=quant)
     data = np.array([[[7, 8, 9]]], np.int8)
     (result,) = Session(optimize(b.graph([y]))).run([data])
@@ -37,8 +37,8 @@ def test_scales_by_channel_go_through_a_reshape() -> None:
     weights = sampling.constant(
         "w", np.array([5, -90, 127], np.int8).reshape(3, 1, 1, 1), QuantParams(scales, (0,) * 3, 0)
     )
-    filter_ = b.add(Reshape((1, 1, 1, 3)), b.add(Dequantize(), weights))
-    result = b.add(DepthwiseConv2D(), b.add(Dequantize(), x), filter_, None)
+    filter_ = b.add(Reshape((1, 1, 1, 3)), b.add(Dequantize(qdq=True), weights))
+    result = b.add(DepthwiseConv2D(), b.add(Dequantize(qdq=True), x), filter_, None)
     y = b.add(Quantize(DType.INT8), result, quant=QuantParams.per_tensor(0.06, -5))
     (node,) = optimize(b.graph([y])).nodes
     assert node.op.name == "DepthwiseConv2D" and node.output.type.dtype is DType.INT8

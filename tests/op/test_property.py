@@ -1,4 +1,7 @@
-"""Drawn one-node graphs: the reference interpreter, the NumPy path and the C kernels give the same results."""
+"""Drawn one-node graphs: the reference interpreter, the NumPy path and the C kernels on the host give the same results.
+
+``cross/test_property_device.py`` runs drawn graphs in the emulator.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tests.support import oracle
 from tests.support.strategies_shapes import BY_OPERATOR
 from tests.support.stream import Program
 from tests.support.stream_inputs import inputs_for
-from tests.support.stream_targets import BOARDS, HOSTS, assert_none, findings, runtime_program
+from tests.support.stream_targets import HOSTS, assert_none, findings, runtime_program
 from tests.support.tolerance import assert_close
 
 # Graphs are streamed in batches, so that the program starts once for many of them. No time limit for one example
@@ -29,18 +32,13 @@ SETTINGS = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
 
 
-DEVICES = [pytest.param(board, marks=pytest.mark.cross) for board in BOARDS]
-
-
-@pytest.fixture(scope="module", params=[*HOSTS, *DEVICES])
-def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Program:
-    for tool in ("host_gcc",) if request.param in HOSTS else ("arm_gcc", "qemu_arm"):
-        request.getfixturevalue(tool)
+@pytest.fixture(scope="module", params=HOSTS)
+def program(request: pytest.FixtureRequest, host_gcc: str, tmp_path_factory: pytest.TempPathFactory) -> Program:
     return runtime_program(request.param, tmp_path_factory)
 
 

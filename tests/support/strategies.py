@@ -134,16 +134,16 @@ def dense_layers(draw: st.DrawFn, *, real: bool = False) -> Sample:
 
 @st.composite
 def transposed_convolutions(draw: st.DrawFn, *, real: bool = False) -> Sample:
-    """TransposeConv2D as TensorFlow Lite knows it: SAME or VALID, and results that are smaller or larger than that."""
+    """TransposeConv2D with results that are smaller or larger than all that the filter reaches."""
     size, kernel, stride, _ = _window(draw, 4, dilated=False)
     depth, units = draw(CHANNELS), draw(CHANNELS)
     full = [(i - 1) * s + k for i, s, k in zip(size, stride, kernel, strict=True)]
-    cut, added = (0, 0), (0, 0)
+    below, right, added = 0, 0, (0, 0)
     if draw(st.booleans()):
         added = (draw(st.integers(0, 2)), draw(st.integers(0, 2)))
     else:
-        cut = tuple(draw(st.integers(0, min(f - 1, 2))) for f in full)
-    op = TransposeConv2D(stride, (1, 1), Padding(0, 0, *cut), added, draw(ACTIVATIONS))
+        below, right = (draw(st.integers(0, min(f - 1, 2))) for f in full)
+    op = TransposeConv2D(stride, (1, 1), Padding(0, 0, below, right), added, draw(ACTIVATIONS))
     return _layer(draw, op, (draw(st.integers(1, 2)), *size, depth), (units, *kernel, depth), 0, real=real)
 
 

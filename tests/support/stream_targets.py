@@ -10,8 +10,9 @@ import pytest
 
 from microgen import resources
 from microgen.boards import load_board
+from microgen.codegen import kernels
 from microgen.ops.base import Op, Sample, op_of
-from microgen.ops.call import Isa
+from microgen.ops.call import Isa, Target
 from microgen.ops.registry import operators
 from tests.support.stream import Library, Program, build_device, build_host
 from tests.support.stream_inputs import inputs_for
@@ -34,7 +35,34 @@ def compiled_samples(operator: type[Op]) -> list[Sample]:
 #: Operators that have code.
 COMPUTING = tuple(operator for operator in operators() if not operator.is_view and compiled_samples(operator))
 
+#: Boards on which every operator runs: a core without an FPU, and the one with the most extensions. The other ones run
+#: the operators that have kernels for their instruction set; of the rest they would run the same code once more.
+COMPLETE = ("mps2-an385", "mps3-an547")
+
 _SHOWN = 12
+
+
+def kernel_files(sample: Sample, isa: Isa) -> frozenset[str]:
+    """The files of the kernels that a sample runs on, in the flavour for an instruction set."""
+    (node,) = sample.graph.nodes
+    names = [call.function for call in op_of(node).lower(node, Target(isa))]
+    return frozenset(kernels.needed_files(resources.runtime_c_dir(), names, isa))
+
+
+def has_flavour(sample: Sample, isa: Isa) -> bool:
+    """Whether the kernels that a sample runs on have code for an instruction set."""
+    return kernel_files(sample, isa) != kernel_files(sample, Isa.PORTABLE)
+
+
+def runs_on(board: str, operator: type[Op]) -> bool:
+    """Whether an operator's samples run on a board; see ``COMPLETE``."""
+    isa = Isa(load_board(board).core.isa)
+    return board in COMPLETE or any(has_flavour(sample, isa) for sample in compiled_samples(operator))
+
+
+def operators_with(header: str) -> list[type[Op]]:
+    """The operators some of whose Helium kernels include a header."""
+    return [o for o in COMPUTING if any(header in kernel_files(sample, Isa.MVE) for sample in compiled_samples(o))]
 
 
 def build(target: str, library: Library, folder: Path) -> Program:

@@ -19,6 +19,7 @@ from benchmarks.record import BOARDS, MODELS, Record
 from microgen import benchtables, cli
 from microgen.bench import Figures, Layer, layers_by_line
 from microgen.boards import load_board
+from microgen.cli.output import Report
 from microgen.compiler import compile_model
 from microgen.errors import InputError
 from microgen.target.counting import Event
@@ -119,7 +120,7 @@ def test_table_by_layer() -> None:
 def test_tables_fit_into_100_columns_and_show_every_board(boards: int, capsys: pytest.CaptureFixture[str]) -> None:
     names = ["mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547"][:boards]
     all_figures = [figures(name) for name in names]
-    report = cli.Report(None)
+    report = Report(None)
     report.table(*benchtables.summary(all_figures))
     for group in benchtables.groups(all_figures):
         report.table(*benchtables.by_layer(group))

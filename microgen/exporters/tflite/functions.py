@@ -39,7 +39,9 @@ def function(nodes: Nodes) -> list[Node] | None:
     if nodes.source.type.dtype is not DType.INT8 or not nodes.quantized:
         return None
     if nodes.op.name in _INT8 and not (nodes.op.name == "Elu" and nodes.op.alpha != 1.0):
-        return None
+        rule = nodes.op.quant_rule(nodes.node)
+        if rule is None or rule.output in (None, nodes.node.output.type.quant):
+            return None
     # The table goes by the input's bits as an unsigned number, GATHER by its value plus 128.
     table = np.roll(nodes.op.table(nodes.node), 128)
     index = nodes.add(Cast(DType.INT32), nodes.source, label="value")

@@ -171,7 +171,7 @@ def _dequantize(n: Context) -> Results:
     if plain and 0 not in n.shape(0):
         x = quantized(n, 0, 1, 2, axis)
         if x is not None:
-            return n.b.add(Dequantize(), x)
+            return n.b.add(Dequantize(qdq=True), x)
     scale = n.x(1)
     item = n.item(0)
     if isinstance(item, Value) and item.type.quant is not None:

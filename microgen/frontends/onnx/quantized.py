@@ -65,7 +65,7 @@ def _quantized_conv(n: Context, x: Value, w: Value, output: QuantParams) -> Valu
     assert x.type.quant is not None and w.type.quant is not None
     scale = x.type.quant.scale * np.array(w.type.quant.scales)
     real_bias = None if bias is None else n.constant((bias * scale).astype(np.float32))
-    real = convolve(n, n.b.add(Dequantize(), x), n.b.add(Dequantize(), w), real_bias)
+    real = convolve(n, n.b.add(Dequantize(qdq=True), x), n.b.add(Dequantize(qdq=True), w), real_bias)
     return n.b.add(Quantize(DType.INT8), real, quant=output)
 
 
@@ -96,6 +96,12 @@ def _matmul(n: Context) -> Results:
         a, b = quantized(n, 0, 1, 2), quantized(n, 3, 4, 5)
         if a is not None and b is not None and all(v.type.dtype is DType.INT8 for v in (a, b)):
             return _found(signed_result(n, BatchMatMul(), (a, b), 6, 7))
+        if n.data(3) is not None and len(n.shape(3)) == 2 and n.data(4) is not None:
+            # A scale for each column: only dense layers have that.
+            columns = quantized(n, 3, 4, 5, 1)
+            if a is not None and columns is not None and a.type.dtype is DType.INT8 and _symmetric(columns):
+                dense = FullyConnected(keep_dims=True)
+                return _found(signed_result(n, dense, (a, nchw.transpose(n.b, columns, (1, 0)), None), 6, 7))
     if _is_quantized(n, 0) or _is_quantized(n, 3):
         raise VerifyError(_REASON)
     row = -2 if len(n.shape(0)) > 1 else None
