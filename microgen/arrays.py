@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
+import math
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,21 @@ from microgen.errors import InputError, one_line
 from microgen.mindir import Array, DType, TensorType
 
 _MAX_BYTES = 1 << 31
+
+# What zipfile, its decompressors and NumPy's reader of headers raise for files that are not as they should be:
+# NotImplementedError and RuntimeError are zipfile's for what it cannot unpack and for encrypted files.
+_DAMAGED = (
+    ValueError,
+    EOFError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+    tokenize.TokenError,
+    SyntaxError,
+)
 
 
 def read_inputs(
@@ -62,15 +81,39 @@ def _load(path: Path) -> Mapping[str, Array]:
             with zipfile.ZipFile(path) as archive:
                 if sum(info.file_size for info in archive.infolist()) > _MAX_BYTES:
                     raise InputError("is larger than 2 GiB", where=str(path))
-            with np.load(path, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files if archive[name].dtype.kind in "biuf"}
+                members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+                return {i.filename[:-4]: _member(archive, i) for i in members if _is_numeric(archive, i)}
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", where=str(path)) from None
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise InputError(f"is damaged ({one_line(str(error), 100)})", where=str(path)) from None
     raise InputError(
         "is neither a .npy nor a .npz file", where=str(path), hint="Save it with numpy.save or numpy.savez"
     )
+
+
+def _is_numeric(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    """Whether a .npy file of an archive holds numbers; ValueError if its header promises more than there is of it."""
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in _HEADERS:
+            return False
+        shape, _, dtype = _HEADERS[version](stream)
+    if dtype.kind not in "biuf":
+        return False
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > info.file_size:
+        raise ValueError(f"{info.filename} is shorter than its header says")
+    return True
+
+
+# Version 3 is for names of fields, which arrays of numbers have not.
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    with archive.open(info) as stream:
+        array: Array = np.lib.format.read_array(stream, allow_pickle=False)
+        return array
 
 
 def _bounded(array: Array, path: Path) -> Array:
@@ -125,5 +168,6 @@ def _fit(array: Array, name: str, t: TensorType, path: Path) -> Array:
             raise InputError(f"values {smallest}..{largest} do not fit into {t.dtype}", where=where, hint=hint)
         return array.astype(t.dtype.numpy)
     if t.dtype.is_float and array.dtype.kind in "fiu":
-        return array.astype(t.dtype.numpy)
+        with np.errstate(over="ignore"):  # becomes infinite, as a device would have it
+            return array.astype(t.dtype.numpy)
     raise InputError(f"element type is {array.dtype}, not {t.dtype}", where=where)

@@ -20,7 +20,7 @@ from microgen.cli.parameters import (
     model_argument,
     shapes_option,
 )
-from microgen.errors import UnsupportedError, one_line
+from microgen.errors import UnsupportedError, UsageError, one_line
 from microgen.frontends import is_channels_first
 from microgen.mindir import Graph
 from microgen.ops.base import op_of
@@ -70,9 +70,10 @@ def quantize_command(
     settings = _quantization(load_config(config) if config is not None else QuantConfig(), asked)
     # What cannot be written is said before the work, not after it.
     exporters.exporter(output, quantized=True)
-    for file in (output, report_file, plot):
-        if file is not None:
-            exporters.check_folder(file)
+    written = [file for file in (output, report_file, plot) if file is not None]
+    for file in written:
+        exporters.check_folder(file)
+    _check_distinct(model, *written)
     if plot is not None:
         check_plot(plot)
     graph = compiler.load_graph(model, dict(input_shapes))
@@ -93,6 +94,16 @@ def quantize_command(
     report.say("Layers, the one that is furthest from the float network first:")
     report.table(COLUMNS, found.rows())
     report.json(content)
+
+
+def _check_distinct(model: Path, *written: Path) -> None:
+    """Refuse to write two things to one file, or over the model that is read, which could not be had back."""
+    seen = {model.resolve()}
+    for file in written:
+        if file.resolve() in seen:
+            what = "is the model itself" if file.resolve() == model.resolve() else "is written twice"
+            raise UsageError(what, where=str(file), hint="Name another file")
+        seen.add(file.resolve())
 
 
 def _interface(graph: Graph, model: Path, io_layout: str, report: Report) -> Graph:
@@ -123,6 +134,7 @@ def convert(
     report = Report(json_target)
     exporters.exporter(output)
     exporters.check_folder(output)
+    _check_distinct(model, output)
     graph = optimize(compiler.load_graph(model, dict(input_shapes)))
     exporters.exporter(output, quantized=any(v.type.quant is not None for v in graph.values()))
     graph = _interface(graph, model, io_layout, report)

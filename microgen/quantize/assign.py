@@ -113,7 +113,7 @@ def select(graph: Graph, config: QuantConfig) -> tuple[dict[Node, QuantRule], di
     stays: dict[Node, str] = {}
     unused_layers, unused_operators = set(config.skip_layers), set(config.skip_operators)
     for node in graph.nodes:
-        matching = [p for p in config.skip_layers if fnmatch.fnmatchcase(node.name, p)]
+        matching = [p for p in config.skip_layers if p == node.name or fnmatch.fnmatchcase(node.name, p)]
         unused_layers.difference_update(matching)
         unused_operators.discard(node.op.name)
         floats = [v for v in (*node.inputs, *node.outputs) if v is not None and v.type.dtype is DType.FLOAT32]
@@ -135,8 +135,9 @@ def select(graph: Graph, config: QuantConfig) -> tuple[dict[Node, QuantRule], di
 
 def _complain(unused: set[str], what: str, names: list[str]) -> None:
     if unused:
-        listed = ", ".join(one_line(n, 40) for n in names[:12]) + (", …" if len(names) > 12 else "")
-        raise InputError(f"{one_line(min(unused), 60)!r} fits none of the model's {what}", where="skip", hint=listed)
+        listed = ", ".join(one_line(n, 100) for n in names[:12]) + (", …" if len(names) > 12 else "")
+        hint = f"They are {listed}"
+        raise InputError(f"{one_line(min(unused), 60)!r} fits none of the model's {what}", where="skip", hint=hint)
 
 
 def _problem(node: Node, rule: QuantRule) -> str:

@@ -7,9 +7,7 @@ Bias Correction" (2019), section 4.2. Means are taken before the activation, whe
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +21,8 @@ from microgen.quantize.convert import dequantized, dequantized_array, quantized_
 from microgen.quantize.data import Samples
 from microgen.quantize.facts import without_activation
 from microgen.quantize.observe import Progress
-from microgen.quantize.rewrite import rewrite
-from microgen.quantize.weights import quantize_bias
+from microgen.quantize.rewrite import float_bias, rewrite, with_input
+from microgen.quantize.weights import quantize_bias, quantize_weights
 
 # The mean of a channel needs few samples, whose activations in float and int8 are all held at once.
 _SAMPLES = 64
@@ -41,10 +39,7 @@ def correct_biases(
 ) -> dict[Node, Array]:
     """The corrected bias, in float, of every layer of ``graph`` with weights that becomes int8. May raise Refused."""
     rewritten = rewrite(graph, assignment, config)
-    per_sample = 2 * sum(v.type.nbytes for v in graph.values() if not v.is_const)
-    count = min(len(samples), _SAMPLES, max(1, _HELD_BYTES // max(per_sample, 1)))
-    chosen = np.arange(count) * len(samples) // count
-    exact: Values = dict(zip(graph.inputs, (a[chosen] for a in samples.arrays), strict=True))
+    exact, count = _chosen(graph, samples)
     held: Values = {}
     for value, array in zip(rewritten.graph.inputs, exact.values(), strict=True):
         held[value] = array if value.type.quant is None else quantized_array(array, value.type.quant)
@@ -61,6 +56,39 @@ def correct_biases(
         _run(final, held, count)
         progress("Correcting biases", done + 1, len(rewritten.graph.nodes))
     return biases
+
+
+def correct_float_biases(
+    graph: Graph, rules: Mapping[Node, QuantRule], config: QuantConfig, samples: Samples, progress: Progress
+) -> dict[Node, Array]:
+    """The same for layers that compute in float with weights rounded to int8."""
+    exact, count = _chosen(graph, samples)
+    held = dict(exact)
+    biases: dict[Node, Array] = {}
+    for done, node in enumerate(graph.nodes):
+        _run(node, exact, count)
+        final, rule = node, rules.get(node)
+        if rule is not None and rule.weights is not None:
+            original = node.input(rule.weights.index)
+            stored = quantize_weights(original.name, original.const, rule.weights, config.weights).value
+            final = with_input(node, rule.weights.index, Value(original.name, original.type, dequantized(stored)))
+            if rule.bias is not None and _can(node, rule):
+                linear = without_activation(node)
+                mean = _mean(_evaluate(linear, node.inputs, exact, count)[0])
+                shift = mean - _mean(_evaluate(linear, final.inputs, held, count)[0])
+                biases[node] = _shifted(node, rule, shift)
+                final = with_input(final, rule.bias, float_bias(node, rule, biases[node]))
+        _run(final, held, count)
+        progress("Correcting biases", done + 1, len(graph.nodes))
+    return biases
+
+
+def _chosen(graph: Graph, samples: Samples) -> tuple[Values, int]:
+    """The graph's inputs for as many samples as are used, and their number."""
+    per_sample = 2 * sum(v.type.nbytes for v in graph.values() if not v.is_const)
+    count = min(len(samples), _SAMPLES, max(1, _HELD_BYTES // max(per_sample, 1)))
+    chosen = np.arange(count) * len(samples) // count
+    return dict(zip(graph.inputs, (a[chosen] for a in samples.arrays), strict=True)), count
 
 
 def _run(node: Node, values: Values, count: int) -> None:
@@ -104,14 +132,18 @@ def _corrected(node: Node, made: Node, rule: QuantRule, exact: Values, held: Val
     count = len(held[source])
     mean = _mean(_evaluate(linear, node.inputs, exact, count)[0])
     shift = mean - _mean(_evaluate(linear, operands, {**exact, **seen}, count)[0])
+    after = _shifted(node, rule, shift)
+    value, _ = quantize_bias(float_bias(node, rule, after).name, after, quant.scale, weights.type.quant)
+    return after, with_input(made, rule.bias, value)
+
+
+def _shifted(node: Node, rule: QuantRule, shift: Floats) -> Array:
+    """``node``'s bias plus ``shift``, which has a number for each channel."""
+    assert rule.bias is not None
     bias = node.optional_input(rule.bias)
     before = np.zeros(len(shift), np.float32) if bias is None else bias.const
-    after = (before.astype(np.float64) + shift.reshape(before.shape)).astype(np.float32)
-    name = f"{node.name}/bias" if bias is None else bias.name
-    value, _ = quantize_bias(name, after, quant.scale, weights.type.quant)
-    inputs: list[Any] = [*made.inputs, *([None] * (rule.bias + 1 - len(made.inputs)))]
-    inputs[rule.bias] = value
-    return after, dataclasses.replace(made, inputs=tuple(inputs))
+    after: NDArray[np.float32] = (before.astype(np.float64) + shift.reshape(before.shape)).astype(np.float32)
+    return after
 
 
 def _mean(array: Array) -> Floats:

@@ -95,7 +95,15 @@ def _from_path(path: Path, inputs: Sequence[Value], preprocess: Preprocess, limi
 
 def _from_mapping(source: Mapping[str, Any], inputs: Sequence[Value]) -> list[Array]:
     _names(source, inputs, "calibration")
-    return [_batch(np.asarray(source[v.name]), v, f"calibration, input {v.name}") for v in inputs]
+    places = [f"calibration, input {v.name}" for v in inputs]
+    return [_batch(_array(source[v.name], place), v, place) for v, place in zip(inputs, places, strict=True)]
+
+
+def _array(given: Any, where: str) -> Array:
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise InputError(f"is no array ({one_line(str(error), 100)})", where=where) from None
 
 
 def _names(given: Mapping[str, Any], inputs: Sequence[Value], where: str) -> None:
@@ -133,7 +141,8 @@ def _typed(array: Array, t: TensorType, where: str) -> Array:
             f"{len(array)} samples take more than {MAX_BYTES >> 20} MiB", where=where, hint="Use fewer samples"
         )
     if array.dtype == t.dtype.numpy or (t.dtype.is_float and array.dtype.kind in "fiub"):
-        return np.ascontiguousarray(array, t.dtype.numpy)
+        with np.errstate(over="ignore"):  # becomes infinite, which is refused with the sample's number
+            return np.ascontiguousarray(array, t.dtype.numpy)
     if t.quant is None and array.dtype.kind in "iu" and t.dtype.numpy.kind in "iu" and array.size:
         low, high = t.dtype.limits
         integers: NDArray[Any] = array
@@ -168,10 +177,7 @@ def _one(sample: Any, inputs: Sequence[Value], where: str) -> list[Array]:
         items = [sample]
     if len(items) != len(inputs):
         raise InputError(f"has {len(items)} arrays, the model has {len(inputs)} inputs", where=where)
-    try:
-        return [np.asarray(item) for item in items]
-    except ValueError as error:
-        raise InputError(f"is no array ({one_line(str(error), 100)})", where=where) from None
+    return [_array(item, where) for item in items]
 
 
 def _finite(array: Array, value: Value, where: str) -> Array:

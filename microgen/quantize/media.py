@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 import wave
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +21,9 @@ from microgen.quantize.config import Preprocess
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm")
 SOUNDS = (".wav",)
 SUFFIXES = IMAGES + SOUNDS
+
+# What may be in a file with one of these endings, by Pillow's names; its further formats are not for strangers' files.
+_FORMATS = ("PNG", "JPEG", "BMP", "PPM", "GIF", "WEBP")
 
 _MAX_FILES = 100_000
 _MAX_PIXELS = 1 << 26
@@ -36,14 +41,13 @@ def read_folder(path: Path, t: TensorType, preprocess: Preprocess, limit: int | 
         raise InputError(f"files serve a float input, this is {t.dtype}", where=str(path))
     files = _files(path)
     if all(f.suffix.lower() in SOUNDS for f in files):
-        samples = _sounds(files, t, preprocess, limit)
+        samples = _sounds(files, t, preprocess, limit, max_bytes, path)
     else:
         chosen = (
             files if limit is None or len(files) <= limit else [files[i * len(files) // limit] for i in range(limit)]
         )
         _bound(len(chosen), t, max_bytes, path)
         samples = [image(f, t, preprocess) for f in chosen]
-    _bound(len(samples), t, max_bytes, path)
     return np.stack(samples) if samples else np.empty((0, *t.shape), np.float32)
 
 
@@ -79,16 +83,18 @@ def image(path: Path, t: TensorType, preprocess: Preprocess) -> Floats:
     pillow = _pillow()
     height, width, channels, is_nchw = _image_shape(t.shape, preprocess, path)
     try:
-        with pillow.open(path) as opened:
-            if opened.width * opened.height > _MAX_PIXELS:
-                raise InputError(f"{opened.width}×{opened.height} pixels are too many", where=str(path))
-            kind = preprocess.channels or {1: "gray"}.get(channels, "rgb")
-            picture = opened.convert("L" if kind == "gray" else "RGB")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sizes, which are bounded here, and of damaged remarks in a file
+            with pillow.open(path, formats=_FORMATS) as opened:
+                if opened.width * opened.height > _MAX_PIXELS:
+                    raise InputError(f"{opened.width}×{opened.height} pixels are too many", where=str(path))
+                kind = preprocess.channels or {1: "gray"}.get(channels, "rgb")
+                picture = _of_eight_bits(opened, pillow).convert("L" if kind == "gray" else "RGB")
     except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
         # Pillow raises SyntaxError for files that break their format's rules.
         raise InputError(f"cannot be read as an image ({one_line(str(error), 100)})", where=str(path)) from None
     rows, columns = preprocess.resize or (height, width)
-    picture = _scaled(picture, rows, columns, preprocess.crop, pillow)
+    picture = _scaled(picture, rows, columns, preprocess.crop, pillow, path)
     pixels = np.asarray(picture, np.float32).reshape(rows, columns, -1)
     if kind == "bgr":
         pixels = pixels[..., ::-1]
@@ -124,12 +130,21 @@ def _image_shape(shape: tuple[int, ...], preprocess: Preprocess, path: Path) -> 
     raise InputError(f"is a folder of images, the input's shape is {list(shape)}", where=str(path.parent))
 
 
-def _scaled(picture: Any, height: int, width: int, crop: str, pillow: Any) -> Any:
+def _of_eight_bits(picture: Any, pillow: Any) -> Any:
+    """``picture`` with pixels of 0 to 255; Pillow itself cuts gray ones of 16 bits (its modes I…) off at 255."""
+    if not picture.mode.startswith("I"):
+        return picture
+    gray: NDArray[np.int64] = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
+    return pillow.fromarray(((gray + 128) // 257).astype(np.uint8))
+
+
+def _scaled(picture: Any, height: int, width: int, crop: str, pillow: Any, path: Path) -> Any:
     if crop == "center":
         factor = max(height / picture.height, width / picture.width)
         size = max(width, round(picture.width * factor)), max(height, round(picture.height * factor))
         if max(size) > 4 * _MAX_PIXELS // max(height, width):
-            raise InputError(f"{picture.width}×{picture.height} pixels cannot be scaled to {width}×{height}")
+            what = f"{picture.width}×{picture.height} pixels cannot be scaled to {width}×{height}"
+            raise InputError(what, where=str(path))
         picture = picture.resize(size, pillow.Resampling.BILINEAR)
         left, top = (size[0] - width) // 2, (size[1] - height) // 2
         return picture.crop((left, top, left + width, top + height))
@@ -148,47 +163,73 @@ def _normalized(values: Floats, preprocess: Preprocess, channels: int) -> Floats
 # Sounds -----------------------------------------------------------------------------------------------
 
 
-def _sounds(files: Sequence[Path], t: TensorType, preprocess: Preprocess, limit: int | None) -> list[Floats]:
+def _sounds(
+    files: Sequence[Path], t: TensorType, preprocess: Preprocess, limit: int | None, max_bytes: int, path: Path
+) -> list[Floats]:
+    """Windows of the files, all or ``limit`` of them, evenly spaced."""
     window = preprocess.window or t.elements
     if window != t.elements:
         what = f"windows of {window} values do not fill an input of {t.elements} {list(t.shape)}"
         hint = "Compute features first and give them as .npz"
         raise InputError(what, where="preprocess.window", hint=hint)
+    hop = preprocess.hop or window
+    ends = np.cumsum([_windows(_frames(file, preprocess), window, hop) for file in files])
+    total = int(ends[-1])
+    count = total if limit is None else min(total, limit)
+    _bound(count, t, max_bytes, path)
+    chosen = np.arange(count) * total // max(count, 1)
+    owners = np.searchsorted(ends, chosen, side="right")
     samples: list[Floats] = []
-    # Whole files only come in as long as they are wanted; without a limit the caller's bound on memory holds.
-    largest = limit if limit is not None else (1 << 30) // t.nbytes
-    for file in files:
-        for piece in _windows(sound(file, preprocess), window, preprocess.hop or window):
-            if len(samples) == largest:
-                return samples
+    for owner in np.unique(owners):
+        values = sound(files[owner], preprocess)
+        first = int(ends[owner - 1]) if owner else 0
+        for number in chosen[owners == owner] - first:
+            piece = values[number * hop : number * hop + window]
+            if number > 0 and len(piece) < window:
+                break  # the file ends before its header says
+            piece = np.pad(piece, (0, window - len(piece)))
             samples.append(_normalized(piece, preprocess, 1).reshape(t.shape))
     return samples
 
 
-def _windows(values: Floats, window: int, hop: int) -> Iterator[Floats]:
-    """Pieces of ``window`` values; what is left at the end is dropped, a file that is shorter is filled with zeros."""
-    if len(values) < window:
-        yield np.pad(values, (0, window - len(values)))
-        return
-    for start in range(0, len(values) - window + 1, hop):
-        yield values[start : start + window]
+def _windows(frames: int, window: int, hop: int) -> int:
+    """How many windows ``frames`` values give; the rest is dropped, a file that is shorter is filled with zeros."""
+    return max(frames - window, 0) // hop + 1
 
 
-def sound(path: Path, preprocess: Preprocess) -> Floats:
-    """A WAV file (PCM of 8 to 32 bits) as mono values in [-1, 1]; channels are averaged."""
+@contextmanager
+def _opened(path: Path, preprocess: Preprocess) -> Iterator[tuple[wave.Wave_read, int]]:
+    """A WAV file that can be used, and how many frames it holds at most; its header may promise more."""
     try:
         with wave.open(str(path), "rb") as stream:
             width, channels, rate = stream.getsampwidth(), stream.getnchannels(), stream.getframerate()
-            if stream.getnframes() * width * channels > _MAX_SOUND_BYTES:
+            if width > 4:
+                raise InputError(f"has {8 * width} bits a value, at most 32 are read", where=str(path))
+            if preprocess.sample_rate is not None and rate != preprocess.sample_rate:
+                hint = "Resample it first"
+                raise InputError(f"sample rate is {rate} Hz, not {preprocess.sample_rate}", where=str(path), hint=hint)
+            frames = min(stream.getnframes(), path.stat().st_size // (width * channels))
+            if frames * width * channels > _MAX_SOUND_BYTES:
                 raise InputError(f"is larger than {_MAX_SOUND_BYTES >> 20} MiB", where=str(path))
-            data = stream.readframes(stream.getnframes())
+            if frames <= 0:
+                raise InputError("holds no sound", where=str(path))
+            yield stream, frames
     except (OSError, wave.Error, EOFError) as error:
         raise InputError(
             f"cannot be read as WAV ({one_line(str(error) or 'too short', 100)})", where=str(path)
         ) from None
-    if preprocess.sample_rate is not None and rate != preprocess.sample_rate:
-        hint = "Resample it first"
-        raise InputError(f"sample rate is {rate} Hz, not {preprocess.sample_rate}", where=str(path), hint=hint)
+
+
+def _frames(path: Path, preprocess: Preprocess) -> int:
+    with _opened(path, preprocess) as (_, frames):
+        return frames
+
+
+def sound(path: Path, preprocess: Preprocess) -> Floats:
+    """A WAV file (PCM of 8 to 32 bits) as mono values in [-1, 1]; channels are averaged."""
+    with _opened(path, preprocess) as (stream, frames):
+        width, channels = stream.getsampwidth(), stream.getnchannels()
+        data = stream.readframes(frames)
     data = data[: len(data) // (width * channels) * (width * channels)]
     if not data:
         raise InputError("holds no sound", where=str(path))

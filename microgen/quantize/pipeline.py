@@ -13,7 +13,7 @@ from microgen.quantize import ranges
 from microgen.quantize.assign import Assignment, assign, select
 from microgen.quantize.compare import compare
 from microgen.quantize.config import QuantConfig, Scheme
-from microgen.quantize.correct import correct_biases
+from microgen.quantize.correct import correct_biases, correct_float_biases
 from microgen.quantize.data import Samples, Source, load_samples
 from microgen.quantize.equalize import equalize
 from microgen.quantize.observe import Progress, constant_layers, float_values, observe, silent
@@ -142,7 +142,8 @@ def _weights_only(
     progress: Progress,
 ) -> tuple[Rewritten, dict[Node, str]]:
     """Weights in int8, arithmetic in float: smaller files, the same speed."""
-    return weights_only(graph, rules, config), stays
+    biases = correct_float_biases(graph, rules, config, samples, progress) if config.bias_correction else {}
+    return weights_only(graph, rules, config, biases), stays
 
 
 SCHEMES: Mapping[Scheme, Step] = {Scheme.INT8: _int8, Scheme.WEIGHTS_ONLY: _weights_only}

@@ -120,13 +120,13 @@ def _draw(layers: Sequence[Layer], kind: str) -> bytes:
     above.grid(alpha=0.3)
     above.legend()
     for layer in layers:
-        below.plot([layer.index] * 2, layer.observed, color="tab:gray", linewidth=6, alpha=0.5)
+        below.plot([layer.index] * 2, layer.observed, color="tab:gray", linewidth=6, alpha=0.5, solid_capstyle="butt")
         if layer.used is not None:
             below.plot([layer.index] * 2, layer.used, color="tab:blue", linewidth=2, marker="_")
     below.set_ylabel("range: observed (gray), int8 (blue)")
     below.grid(alpha=0.3)
     # Names come from model files: a dollar sign would start a formula.
-    names = [one_line(layer.name, 32).replace("$", r"\$") for layer in layers]
+    names = [f"{layer.index}  {one_line(layer.name, 32)}".replace("$", r"\$") for layer in layers]
     below.set_xticks(places, names, rotation=90, fontsize=7)
     stream = io.BytesIO()
     matplotlib = importlib.import_module("matplotlib")

@@ -150,8 +150,7 @@ class _Writer:
         remarks = [f"{made.widened} channels have coarser weights for their biases' sake"] if made.widened else []
         if real is not None and rule.bias is not None:
             assert made.value.type.quant is not None
-            name = bias.name if bias is not None else f"{node.name}/bias"
-            value, clipped = quantize_bias(name, real, scale, made.value.type.quant)
+            value, clipped = quantize_bias(float_bias(node, rule, real).name, real, scale, made.value.type.quant)
             inputs += [None] * (rule.bias + 1 - len(inputs))
             inputs[rule.bias] = value
             if clipped:
@@ -175,8 +174,25 @@ def _stored(value: Value, params: QuantParams, name: str | None = None) -> Value
     return Value(name or value.name, TensorType(DType.INT8, value.shape, params))
 
 
-def weights_only(graph: Graph, rules: Mapping[Node, QuantRule], config: QuantConfig) -> Rewritten:
-    """``graph`` in float with the weights of the layers in ``rules`` stored as int8."""
+def with_input(node: Node, index: int, value: Value) -> Node:
+    """``node`` with ``value`` as the operand at ``index``, which it may not have had."""
+    inputs: list[Value | None] = [*node.inputs, *([None] * (index + 1 - len(node.inputs)))]
+    inputs[index] = value
+    return dataclasses.replace(node, inputs=tuple(inputs))
+
+
+def float_bias(node: Node, rule: QuantRule, data: Array) -> Value:
+    """``data`` as the bias of ``node``."""
+    assert rule.bias is not None
+    before = node.optional_input(rule.bias)
+    name = before.name if before is not None else f"{node.name}/bias"
+    return Value(name, TensorType(DType.FLOAT32, data.shape), data)
+
+
+def weights_only(
+    graph: Graph, rules: Mapping[Node, QuantRule], config: QuantConfig, biases: Mapping[Node, Array]
+) -> Rewritten:
+    """``graph`` in float with the weights of the layers in ``rules`` stored as int8; ``biases`` replace theirs."""
     nodes: list[Node] = []
     made: dict[Node, Node] = {}
     for node in graph.nodes:
@@ -190,8 +206,10 @@ def weights_only(graph: Graph, rules: Mapping[Node, QuantRule], config: QuantCon
         stored = quantize_weights(f"{original.name}/int8", original.const, rule.weights, config.weights).value
         real = Value(original.name, original.type)
         nodes.append(Node(Dequantize(), (stored,), (real,), f"{node.name}/weights"))
-        inputs = tuple(real if i == index else v for i, v in enumerate(node.inputs))
-        new = dataclasses.replace(node, inputs=inputs)
+        new = with_input(node, index, real)
+        if node in biases:
+            assert rule.bias is not None
+            new = with_input(new, rule.bias, float_bias(node, rule, biases[node]))
         nodes.append(new)
         made[node] = new
     result = Graph(graph.name, graph.inputs, graph.outputs, nodes)

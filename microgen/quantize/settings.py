@@ -6,6 +6,8 @@ import dataclasses
 import difflib
 import enum
 import math
+import re
+import reprlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +17,10 @@ from microgen.quantize.config import Granularity, Method, Ports, Preprocess, Qua
 
 # Far above any configuration; keeps a mistaken path from filling the memory.
 _MAX_BYTES = 1 << 16
+# A section, its list and one level more for what is mistaken.
+_MAX_DEPTH = 4
+# What YAML 1.1, which wants a point in it, takes for text.
+_EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
 
 E = TypeVar("E", bound=enum.Enum)
 Reader = Callable[[Any], Any]
@@ -41,15 +47,33 @@ def _flag(value: Any) -> bool:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, str) and _EXPONENT.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _Wrong("must be a finite number")
+    if _is_huge(value) or not math.isfinite(value):
         raise _Wrong("must be a finite number")
     return float(value)
 
 
+def _is_huge(value: object) -> bool:
+    """Whether this is an integer that neither single precision nor a message can hold."""
+    return isinstance(value, int) and value.bit_length() > 64
+
+
 def _integer(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or _is_huge(value):
         raise _Wrong("must be an integer")
     return value
+
+
+def _shown(value: Any) -> str:
+    if _is_huge(value):
+        return f"a number of {value.bit_length()} bits"
+    try:
+        return one_line(reprlib.repr(value), 60)
+    except ValueError:  # Python does not print integers of thousands of digits, which a list may hold
+        return "this"
 
 
 def _text(value: Any) -> str:
@@ -123,14 +147,15 @@ def parse_config(text: str, where: str) -> QuantConfig:
     import yaml
 
     try:
+        _check_structure(text, where)
         content = yaml.safe_load(text)
-        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
+        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader), where)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or "not readable"
         raise InputError(f"is not YAML: {one_line(str(problem))}", where=f"{where}{line}") from None
-    except (RecursionError, ValueError) as error:
+    except ValueError as error:
         # YAML's own types raise plain ValueErrors for dates and numbers that do not exist.
         raise InputError(f"is not a configuration ({one_line(str(error), 80)})", where=where) from None
     if content is None:
@@ -156,6 +181,24 @@ def parse_config(text: str, where: str) -> QuantConfig:
     made = _made(QuantConfig, fields, at)
     assert isinstance(made, QuantConfig)
     return made
+
+
+def _check_structure(text: str, where: str) -> None:
+    """Refuse what a configuration does not need and a reader of YAML expands: aliases, and depth."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            what = "aliases (*name) are not read in a configuration"
+            raise InputError(what, where=f"{where}, line {line}")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            raise InputError("is not a configuration (nested too deeply)", where=f"{where}, line {line}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,23 +237,28 @@ def _read(
         try:
             fields[field] = reader(value)
         except _Wrong as wrong:
-            raise InputError(f"{wrong}, not {one_line(repr(value), 60)}", where=at.of(key)) from None
+            raise InputError(f"{wrong}, not {_shown(value)}", where=at.of(key)) from None
 
 
 def _made(kind: type[Any], fields: dict[str, Any], at: _Place) -> Any:
     try:
         return kind(**fields)
     except InputError as error:
-        error.where = at.of(error.where) if "." not in error.where else f"{at.file}: {error.where}"
+        *section, key = error.where.split(".")
+        error.where = dataclasses.replace(at, path=tuple(section)).of(key)
         raise
 
 
-def _lines(node: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """The line of every key of the two upper levels, counted from 1."""
+def _lines(node: Any, where: str, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
+    """The line of every key of the two upper levels, counted from 1. Raises InputError for a key that stands twice."""
     found: dict[tuple[str, ...], int] = {}
     for key, value in node.value if node is not None and isinstance(node.value, list) and node.id == "mapping" else ():
         here = (*path, str(key.value))
-        found[here] = key.start_mark.line + 1
+        line = key.start_mark.line + 1
+        if here in found:
+            place = f"{where}, line {line}: {one_line('.'.join(here), 80)}"
+            raise InputError(f"stands twice, first in line {found[here]}", where=place)
+        found[here] = line
         if len(path) < 1:
-            found |= _lines(value, here)
+            found |= _lines(value, where, here)
     return found

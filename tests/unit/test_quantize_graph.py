@@ -219,7 +219,7 @@ def test_skipped_layers_stand_between_conversions() -> None:
 
 
 def test_a_name_that_fits_nothing_is_an_error() -> None:
-    with pytest.raises(InputError, match=r"skip: 'convolution\*' fits none of the model's layers. conv1, "):
+    with pytest.raises(InputError, match=r"skip: 'convolution\*' fits none of the model's layers. They are conv1, "):
         quantize_graph(classifier(), noise(), QuantConfig(skip_layers=("convolution*",)))
     with pytest.raises(InputError, match="'Mean' fits none of the model's operators"):
         quantize_graph(classifier(), noise(), QuantConfig(skip_operators=("Mean",)))
