@@ -76,7 +76,8 @@ def _load(path: Path) -> Mapping[str, Array]:
         with path.open("rb") as stream:
             magic = stream.read(6)
         if magic == b"\x93NUMPY":
-            return {"x": _bounded(np.load(path, mmap_mode="r", allow_pickle=False), path)}
+            with np.errstate(over="ignore"):  # sizes of a header that lies, which is found next
+                return {"x": _bounded(np.load(path, mmap_mode="r", allow_pickle=False), path)}
         if magic[:4] == b"PK\x03\x04":
             with zipfile.ZipFile(path) as archive:
                 if sum(info.file_size for info in archive.infolist()) > _MAX_BYTES:

@@ -182,8 +182,7 @@ one floating-point type
     def quant_rule(self, node: Node) -> QuantRule | None:
         if not_constant(node.input(1), node.optional_input(2)) is not None:
             return None
-        bias = None if node.optional_input(2) is None else 2
-        return QuantRule(Weights(1, self.channel_axis, self.input_axis), bias)
+        return QuantRule(Weights(1, self.channel_axis, self.input_axis), bias=2)
 
     @abstractmethod
     def sums(self, node: Node, images: FloatArray, filter_: FloatArray) -> FloatArray:

@@ -147,7 +147,7 @@ one floating-point type
     def quant_rule(self, node: Node) -> QuantRule | None:
         if not_constant(node.input(1), node.optional_input(2)) is not None:
             return None
-        return QuantRule(Weights(1, 0, 1), None if node.optional_input(2) is None else 2)
+        return QuantRule(Weights(1, 0, 1), bias=2)
 
     def _evaluate_float(self, node: Node, source: Array, weights: Array, bias: Array | None) -> Array:
         dtype = computed_in(node.output.type.dtype)

@@ -26,11 +26,11 @@ class QuantRule:
     """How an operator is computed in int8.
 
     Inputs and outputs that are named nowhere here are activations: int8 with one scale and zero point, from the
-    observed range (of a constant: its own). ``weights`` are symmetric; ``bias`` is the index of the int32 bias, whose
-    scale is that of input 0 times that of the weights. ``untouched`` are the indices of inputs that keep their type
-    (indices, conditions). ``tied``: all quantized inputs and outputs share one scale and zero point. ``output`` is the
-    quantization that the results have by definition (softmax: 1/256, -128). ``untouched_outputs``: the results keep
-    their type (ArgMax).
+    observed range (of a constant: its own). ``weights`` are symmetric; ``bias`` is the index of the int32 bias, which
+    need not be there and whose scale is that of input 0 times that of the weights. ``untouched`` are the indices of
+    inputs that keep their type (indices, conditions). ``tied``: all quantized inputs and outputs share one scale and
+    zero point. ``output`` is the quantization that the results have by definition (softmax: 1/256, -128).
+    ``untouched_outputs``: the results keep their type (ArgMax).
     """
 
     weights: Weights | None = None

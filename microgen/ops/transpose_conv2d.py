@@ -195,8 +195,7 @@ class TransposeConv2D(Op):
         return not_constant(node.input(1), node.optional_input(2))
 
     def quant_rule(self, node: Node) -> QuantRule | None:
-        bias = None if node.optional_input(2) is None else 2
-        return QuantRule(weights=Weights(1, 0, 3), bias=bias)
+        return QuantRule(weights=Weights(1, 0, 3), bias=2)
 
     def macs(self, node: Node) -> int:
         image = node.input(0)

@@ -12,7 +12,7 @@ from microgen.frontends.builder import GraphBuilder
 from microgen.mindir import DType, Graph, TensorType
 from microgen.ops.attributes import Activation
 from microgen.ops.fully_connected import FullyConnected
-from microgen.quantize import QuantConfig, Scheme, quantize_graph
+from microgen.quantize import Granularity, Ports, QuantConfig, Scheme, quantize_graph
 from microgen.quantize.assign import select
 from microgen.runtime import Session
 
@@ -31,18 +31,19 @@ def two_layers(*, bias: bool) -> Graph:
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_bias_correction_of_weights_alone(bias: bool) -> None:
-    """Rounded weights shift a mean whether the arithmetic is in int8 or not."""
+@pytest.mark.parametrize(("scheme", "share"), [(Scheme.WEIGHTS_ONLY, 0.01), (Scheme.INT8, 0.4)])
+def test_bias_correction(scheme: Scheme, share: float, bias: bool) -> None:
+    """Rounded weights shift a mean whether the arithmetic is in int8 or not, and whether there was a bias or not."""
     graph = two_layers(bias=bias)
     samples = np.abs(np.random.default_rng(1).normal(size=(64, 1, 16))).astype(np.float32) + 2.0
     expected = Session(graph).run([samples])[0].astype(np.float64)
 
     def shift(corrected: bool) -> float:
-        config = QuantConfig(scheme=Scheme.WEIGHTS_ONLY, bias_correction=corrected)
+        config = QuantConfig(scheme=scheme, io=Ports.FLOAT, bias_correction=corrected, weights=Granularity.PER_TENSOR)
         found = Session(quantize_graph(graph, samples, config).graph).run([samples])[0]
         return float(np.abs((found - expected).mean(axis=0)).max())
 
-    assert shift(True) < 0.01 * shift(False)
+    assert shift(True) < share * shift(False)
 
 
 def test_a_layer_is_skipped_by_a_name_with_brackets() -> None:
