@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from microgen import codegen, frontends
 from microgen.boards import Board
 from microgen.errors import DoesNotFit, InputError, UnsupportedError, UsageError, one_line
+from microgen.example import make_example
 from microgen.frontends.options import ImportOptions
 from microgen.mindir import Graph
 from microgen.ops.base import op_of
 from microgen.ops.call import Isa, Target
 from microgen.ops.layout import Permutation
 from microgen.passes import absorb_border_transposes, optimize
+from microgen.placement import make_placement
 from microgen.plan import Plan, Step, check, make_plan, schedule
 from microgen.quantize import QuantConfig, quantize_graph
 from microgen.quantize.observe import Progress, silent
@@ -42,7 +44,9 @@ class Options:
     ``projects`` are the project files to write. ``calibration`` names samples (see ``quantize.load_samples``) with
     which a float model is quantized to int8 as ``quantization`` says; ``input_shapes`` gives inputs static shapes.
     ``io_layout`` is ``channels-last``, as the device computes, or ``source``: inputs and outputs keep the model file's
-    order of dimensions, at the price of a transposition.
+    order of dimensions, at the price of a transposition. ``place`` puts weights, arena or code into a memory region
+    of the board (``microgen.placement``); ``api`` is ``native`` or another interface that the code gets besides;
+    ``share_arena``: several networks work in one arena, one after the other.
     """
 
     name: str | None = None
@@ -57,6 +61,9 @@ class Options:
     quantization: QuantConfig = field(default_factory=QuantConfig)
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     io_layout: str = "channels-last"
+    place: Mapping[str, str] = field(default_factory=dict)
+    api: str = codegen.NATIVE
+    share_arena: bool = False
 
     def __post_init__(self) -> None:
         if self.kernels not in KERNELS:
@@ -69,14 +76,16 @@ class Options:
             # A CMSIS-NN chooses its flavour by the compiler's own macros.
             hint = "Leave out one of the two options"
             raise UsageError("a linked CMSIS-NN cannot be kept from using SIMD", where="--kernels portable", hint=hint)
-        if self.name is not None and not (
-            re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", self.name) and len(self.name) <= _MAX_NAME
-        ):
-            hint = f"Use a letter, then letters, digits and underscores, at most {_MAX_NAME}"
-            raise UsageError(f"{self.name!r} cannot prefix C names", where="--name", hint=hint)
+        for name in self.name.split(",") if self.name is not None else ():
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or len(name) > _MAX_NAME:
+                hint = f"Use a letter, then letters, digits and underscores, at most {_MAX_NAME}"
+                raise UsageError(f"{name!r} cannot prefix C names", where="--name", hint=hint)
 
 
 IO_LAYOUTS = ("channels-last", "source")
+PROJECTS = tuple(codegen.known_projects())
+APIS = tuple(codegen.known_apis())
+NATIVE = codegen.NATIVE
 KERNELS = ("auto", "cmsis-nn", "portable")
 OPTIMIZE = ("speed", "size", "ram")
 
@@ -87,7 +96,7 @@ class Compiled:
     and the project.
 
     ``layouts`` tells of each input and output, by name, whose dimensions were rearranged for the device: compiled =
-    source.transpose(permutation).
+    source.transpose(permutation). ``index`` is the network's number in the project.
     """
 
     source: Graph
@@ -96,6 +105,7 @@ class Compiled:
     name: str
     files: Mapping[str, bytes]
     layouts: Mapping[str, Permutation] = field(default_factory=dict)
+    index: int = 0
 
     @property
     def graph(self) -> Graph:
@@ -112,6 +122,11 @@ class Compiled:
         """The project's manifest."""
         content: Mapping[str, Any] = json.loads(self.files["manifest.json"])
         return content
+
+    @property
+    def const_bytes(self) -> int:
+        """Bytes of all constants in the generated code."""
+        return int(self.manifest["networks"][self.index]["constants"]["bytes"])
 
 
 def read_model(path: Path) -> bytes:
@@ -151,13 +166,30 @@ def compile_model(path: Path, board: Board, options: Options = Options(), *, pro
 
     Raises InputError, UnsupportedError (every unsupported layer at once) and DoesNotFit.
     """
-    data = read_model(path)
-    source = _load(path, data, options.input_shapes)
-    if options.calibration is not None:
-        source = quantize_graph(source, options.calibration, options.quantization, progress=progress).graph
-    sha256 = hashlib.sha256(data).hexdigest()
-    channels_first = frontends.is_channels_first(path, data)
-    return compile_graph(source, board, options, model_file=path.name, sha256=sha256, channels_first=channels_first)
+    return compile_models([path], board, options, progress=progress)[0]
+
+
+def compile_models(
+    paths: Sequence[Path], board: Board, options: Options = Options(), *, progress: Progress = silent
+) -> tuple[Compiled, ...]:
+    """Compile several model files into one project, which every result holds; see ``compile_model``.
+
+    ``options.name`` then gives the names separated by commas. Raises UsageError for options that serve one model only.
+    """
+    if len(paths) > 1 and (options.calibration is not None or options.input_shapes):
+        flag = "--calibration" if options.calibration is not None else "--input-shape"
+        raise UsageError("serves one model only", where=flag, hint="Prepare each with quantize or convert first")
+    names = _names([path.name for path in paths], options.name)
+    prepared = []
+    for path, name in zip(paths, names, strict=True):
+        data = read_model(path)
+        source = _load(path, data, options.input_shapes)
+        if options.calibration is not None:
+            source = quantize_graph(source, options.calibration, options.quantization, progress=progress).graph
+        sha256 = hashlib.sha256(data).hexdigest()
+        channels_first = frontends.is_channels_first(path, data)
+        prepared.append(_prepare(source, board, options, name, path.name, sha256, channels_first))
+    return _generated(prepared, board, options)
 
 
 def compile_graph(
@@ -174,6 +206,22 @@ def compile_graph(
     ``channels_first``: transpositions at the graph's border come from the format that it was read from, and may become
     part of the interface.
     """
+    (name,) = _names([model_file], options.name)
+    prepared = _prepare(source, board, options, name, model_file, sha256, channels_first)
+    return _generated([prepared], board, options)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A network on its way: the graph as it was read, and its plan."""
+
+    source: Graph
+    network: codegen.NetworkInput
+
+
+def _prepare(
+    source: Graph, board: Board, options: Options, name: str, model_file: str, sha256: str, channels_first: bool
+) -> _Prepared:
     graph = optimize(source)
     layouts: Mapping[str, Permutation] = {}
     if channels_first and options.io_layout == "channels-last":
@@ -184,33 +232,54 @@ def compile_graph(
     if options.optimize == "ram":
         schedule(graph)
     isa = Isa.PORTABLE if options.kernels == "portable" else Isa(board.core.isa)
-    library = None if options.cmsis_nn == BUNDLED else codegen.Linked(codegen.load_tree(Path(options.cmsis_nn)))
-    plan = make_plan(graph, Target(isa, library))
+    plan = make_plan(graph, Target(isa, _library(options)))
     check(plan)
-    name = options.name or c_name(model_file)
-    compiled = Compiled(source, plan, board, name, {}, layouts)
+    example = make_example(graph) if codegen.needs_example(options.projects, board) else None
+    return _Prepared(source, codegen.NetworkInput(plan, name, model_file, sha256, layouts, example))
+
+
+def _library(options: Options) -> codegen.Linked | None:
+    """The CMSIS-NN to link in place of our own functions of its API, if any."""
+    return None if options.cmsis_nn == BUNDLED else codegen.Linked(codegen.load_tree(Path(options.cmsis_nn)))
+
+
+def _generated(prepared: Sequence[_Prepared], board: Board, options: Options) -> tuple[Compiled, ...]:
+    compiled = [
+        Compiled(p.source, p.network.plan, board, p.network.name, {}, p.network.layouts, index)
+        for index, p in enumerate(prepared)
+    ]
     _check_fits(compiled, options)
+    library = prepared[0].network.plan.target.library
     files = codegen.generate(
-        plan,
+        [p.network for p in prepared],
         board,
-        codegen.CodegenOptions(
-            name=name,
-            model_file=model_file,
-            model_sha256=sha256,
+        codegen.ProjectOptions(
             projects=options.projects,
+            api=options.api,
             optimize=options.optimize,
             stack_bytes=options.stack_bytes,
+            placement=options.place,
+            share_arena=options.share_arena,
             facts={
                 "kernels": options.kernels,
-                "cmsis_nn": BUNDLED if library is None else str(library.tree.version),
+                "cmsis_nn": str(library.tree.version) if isinstance(library, codegen.Linked) else BUNDLED,
                 "max_flash": options.max_flash,
                 "max_ram": options.max_ram,
                 **_quantization_facts(options),
             },
-            layouts=layouts,
         ),
     )
-    return Compiled(source, plan, board, name, files, layouts)
+    return tuple(replace(c, files=files) for c in compiled)
+
+
+def _names(model_files: Sequence[str], given: str | None) -> list[str]:
+    """The prefix of each network's C names: what the user chose, else from its file's name."""
+    if given is None:
+        return [c_name(file) for file in model_files]
+    names = given.split(",")
+    if len(names) != len(model_files):
+        raise UsageError(f"names {len(names)} networks, there are {len(model_files)}", where=f"--name {given}")
+    return names
 
 
 def _quantization_facts(options: Options) -> dict[str, str]:
@@ -237,35 +306,37 @@ def c_name(file_name: str) -> str:
     """A C prefix from a file's name: ``Person-Detect v2.tflite`` gives ``person_detect_v2``."""
     stem = file_name.rsplit(".", 1)[0] if "." in file_name[1:] else file_name
     name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")[:_MAX_NAME].rstrip("_")
-    return codegen.CodegenOptions.identifier(name or "model")
+    return codegen.identifier(name or "model")
 
 
-def _check_fits(compiled: Compiled, options: Options) -> None:
+def _check_fits(networks: Sequence[Compiled], options: Options) -> None:
     """Refuse what cannot fit, with the figures.
 
-    The user's limits are for the model alone, the board's memory also holds the stack. The size of the code is
+    The user's limits are for the networks alone, the board's memory also holds the stack. The size of the code is
     known only after the build: the linker and ``project.check_limits`` look again then.
     """
-    board, arena = compiled.board, compiled.plan.arena_bytes
-    regions = board.placement()
+    board, where = networks[0].board, ", ".join(network.name for network in networks)
+    weights = sum(network.weight_bytes for network in networks)
+    arenas = [network.plan.arena_bytes for network in networks]
+    arena = max(arenas) if options.share_arena else sum(arenas)
+    regions = make_placement(board, options.place)
     # The stack lies in the same memory on most boards.
     stack = options.stack_bytes if regions["stack"] is regions["arena"] else 0
-    widest = max(compiled.plan.steps, key=_working_set, default=None)
+    steps = [step for network in networks for step in network.plan.steps]
+    widest = max(steps, key=_working_set, default=None)
     smaller = f"the widest layer is {one_line(widest.node.label, 60)}" if widest else "the inputs are too large"
     checks = (
-        ("the weights take", compiled.weight_bytes, "flash", regions["weights"].size, options.max_flash, "--max-flash"),
+        ("the weights take", weights, "flash", regions["weights"].size, options.max_flash, "--max-flash"),
         ("the arena takes", arena, "RAM", regions["arena"].size - stack, options.max_ram, "--max-ram"),
     )
     for subject, used, kind, available, limit, flag in checks:
         hint = "Choose a larger board or a smaller model" + (f"; {smaller}" if kind == "RAM" else "")
         if limit is not None and used > limit:
-            raise DoesNotFit(
-                f"{subject} {used:,} bytes of {kind}, {flag} allows {limit:,}", where=compiled.name, hint=hint
-            )
+            raise DoesNotFit(f"{subject} {used:,} bytes of {kind}, {flag} allows {limit:,}", where=where, hint=hint)
         if used > available:
             rest = f", {stack:,} more are the stack's" if stack and kind == "RAM" else ""
             what = f"{subject} {used:,} bytes of {kind}, {board.name} has {available:,}{rest}"
-            raise DoesNotFit(what, where=compiled.name, hint=hint)
+            raise DoesNotFit(what, where=where, hint=hint)
 
 
 def _working_set(step: Step) -> int:

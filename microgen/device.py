@@ -35,10 +35,13 @@ class DeviceRun:
     console: str
 
 
-def input_blob(inputs: Sequence[Array], *, repeat: int, poison: bool) -> bytes:
-    """``input.bin`` of the emulator application: its header, then every sample's inputs."""
+def input_blob(inputs: Sequence[Array], *, repeat: int, poison: bool, network: int = 0) -> bytes:
+    """``input.bin`` of the emulator application: its header, then every sample's inputs.
+
+    ``network`` is the number of the network that they are for.
+    """
     samples = len(inputs[0])
-    header = struct.pack("<4sIII", b"MGIN", samples, repeat, int(poison))
+    header = struct.pack("<4sIII", b"MGIN", samples, repeat, network << 8 | int(poison))
     flat = [np.ascontiguousarray(a).reshape(samples, -1).view(np.uint8).reshape(samples, -1) for a in inputs]
     return header + np.concatenate(flat, axis=1).tobytes()
 
@@ -66,17 +69,18 @@ def run_firmware(
     trace: Sequence[TensorType] = (),
     repeat: int = 1,
     poison: bool = False,
+    network: int = 0,
     timeout: float | None = None,
 ) -> DeviceRun:
     """Run the emulator application over ``inputs`` ([samples, *shape] each), every sample ``repeat`` times.
 
-    ``poison`` fills the arena with a pattern before each sample's ``_init``. ``trace`` gives the types of the
-    tensors that a build with TRACE=1 reports, in order. Raises DeviceFault for faults, hangs and short files.
+    ``network`` is its number in the project. ``poison`` fills the arena with a pattern before each sample's ``_init``.
+    ``trace`` gives the types of the tensors that a build with TRACE=1 reports, in order. Raises DeviceFault for faults, hangs and short files.
     """
     samples = len(inputs[0])
     with tempfile.TemporaryDirectory(prefix="microgen-run-") as name:
         folder = Path(name)
-        (folder / "input.bin").write_bytes(input_blob(inputs, repeat=repeat, poison=poison))
+        (folder / "input.bin").write_bytes(input_blob(inputs, repeat=repeat, poison=poison, network=network))
         limit = timeout if timeout is not None else _SECONDS_PER_RUN + 2.0 * samples * repeat
         result = run_elf(board, elf, files=folder, timeout=limit)
         if result.exit_code:

@@ -29,15 +29,35 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
+class BuiltNetwork:
+    """A network of a project: its interface, its number in the project, and its part of the manifest."""
+
+    name: str
+    index: int
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """A project folder of ours."""
 
     folder: Path
     name: str
     board: Board
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
+    networks: tuple[BuiltNetwork, ...]
     manifest: Mapping[str, Any]
+
+    def network(self, name: str | None = None) -> BuiltNetwork:
+        """The network of that name, by default the only one; UsageError without such a one."""
+        known = ", ".join(network.name for network in self.networks)
+        if name is None and len(self.networks) > 1:
+            raise UsageError(f"the project has the networks {known}", where="--network", hint="Choose one")
+        found = [network for network in self.networks if name in (None, network.name)]
+        if not found:
+            raise UsageError(f"the project has no network {name!r}", where="--network", hint=f"It has {known}")
+        return found[0]
 
 
 def write_project(files: Mapping[str, bytes], folder: Path) -> None:
@@ -147,19 +167,21 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 def open_project(folder: Path) -> Project:
     """The project in ``folder``; InputError when there is none."""
     manifest = _read_manifest(folder)
+    if manifest.get("format") == 1:
+        where, hint = str(folder / MANIFEST), "Compile the model again"
+        raise InputError("was made by an older microgen", where=where, hint=hint)
     try:
-        return Project(
-            folder,
-            str(manifest["name"]),
-            load_board(str(manifest["board"])),
-            tuple(_port(p) for p in manifest["inputs"]),
-            tuple(_port(p) for p in manifest["outputs"]),
-            manifest,
-        )
+        networks = tuple(_network(index, entry) for index, entry in enumerate(manifest["networks"]))
+        return Project(folder, str(manifest["name"]), load_board(str(manifest["board"])), networks, manifest)
     except (KeyError, TypeError, ValueError, VerifyError) as error:
         raise InputError(
             f"is damaged ({error})", where=str(folder / MANIFEST), hint="Compile the model again"
         ) from None
+
+
+def _network(index: int, entry: Mapping[str, Any]) -> BuiltNetwork:
+    inputs, outputs = (tuple(_port(p) for p in entry[key]) for key in ("inputs", "outputs"))
+    return BuiltNetwork(str(entry["name"]), index, inputs, outputs, entry)
 
 
 def _port(entry: Mapping[str, Any]) -> Port:

@@ -150,7 +150,16 @@ def verify_board(
 
             def run(label: str, trace: Sequence[TensorType], part: Sequence[Array] = part) -> DeviceRun:
                 elf = firmware[label]
-                return run_firmware(compiled.board, elf, part, output_types, trace=trace, repeat=_REPEAT, poison=True)
+                return run_firmware(
+                    compiled.board,
+                    elf,
+                    part,
+                    output_types,
+                    trace=trace,
+                    repeat=_REPEAT,
+                    poison=True,
+                    network=compiled.index,
+                )
 
             with_trace = run("traced", trace_types)
             layers = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from microgen.cli.parameters import (
     board_list,
     boards_of,
     compile_options,
-    compiled_model,
+    compiled_models,
     json_option,
     model_argument,
+    models_argument,
     options_of,
 )
 from microgen.errors import one_line
@@ -30,33 +32,41 @@ from microgen.verification import Verdict, verify_board
 
 
 @app.command()
-@model_argument
+@models_argument
 @board_list
 @click.option("--samples", type=click.IntRange(0, 100_000), default=10, show_default=True,
               help="Random inputs, besides all lowest, all highest and all zero point.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random inputs.")
 @compile_options
 @json_option
-def verify(model: Path, board: str, samples: int, seed: int, json_target: str | None, **options: Any) -> None:
-    """Compare host and emulated device, every layer: integers byte for byte, floats within 1e-5."""
+def verify(
+    models: tuple[Path, ...], board: str, samples: int, seed: int, json_target: str | None, **options: Any
+) -> None:
+    """Compare host and emulated device, every layer: integers byte for byte, floats within 1e-5.
+
+    Several models are built into one firmware, where the others run before each invocation of the one that is compared.
+    """
     report = Report(json_target)
+    # Whatever project is wanted later: this one is built here.
+    chosen = replace(options_of(options), projects=("make",))
     verdicts = []
     for target in boards_of(board):
-        compiled = compiled_model(model, target, options)
-        with progress_bars() as progress:
-            task = progress.add_task(f"{compiled.name} on {target.name}", total=samples + 3)
-            show = functools.partial(_advance, progress, task)
-            verdict = verify_board(compiled, samples=samples, seed=seed, progress=show)
-        verdicts.append(verdict)
-        if verdict.difference is None:
-            report.say(
-                f"{target.name}: {verdict.agreement} with the host runtime: {verdict.layers} layers, "
-                f"{verdict.samples} inputs, 2 invocations each, with and without trace"
-            )
-        else:
-            report.say(f"{target.name}: NOT the same as the host runtime: {verdict.difference}")
-    exact, agrees = all(v.bit_exact for v in verdicts), all(v.agrees for v in verdicts)
-    report.json({"bit_exact": exact, "agrees": agrees, "boards": [_verdict(v) for v in verdicts]})
+        for compiled in compiled_models(models, target, chosen):
+            with progress_bars() as progress:
+                task = progress.add_task(f"{compiled.name} on {target.name}", total=samples + 3)
+                show = functools.partial(_advance, progress, task)
+                verdict = verify_board(compiled, samples=samples, seed=seed, progress=show)
+            verdicts.append((compiled.name, verdict))
+            subject = f"{target.name}: {compiled.name}" if len(models) > 1 else target.name
+            if verdict.difference is None:
+                report.say(
+                    f"{subject}: {verdict.agreement} with the host runtime: {verdict.layers} layers, "
+                    f"{verdict.samples} inputs, 2 invocations each, with and without trace"
+                )
+            else:
+                report.say(f"{subject}: NOT the same as the host runtime: {verdict.difference}")
+    exact, agrees = all(v.bit_exact for _, v in verdicts), all(v.agrees for _, v in verdicts)
+    report.json({"bit_exact": exact, "agrees": agrees, "boards": [_verdict(*pair) for pair in verdicts]})
     if not agrees:
         raise SystemExit(1)
 
@@ -65,10 +75,11 @@ def _advance(progress: Progress, task: TaskID, done: int, total: int) -> None:
     progress.update(task, completed=done, total=total)
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def _verdict(network: str, verdict: Verdict) -> dict[str, Any]:
     difference = verdict.difference
     return {
         "board": verdict.board,
+        "network": network,
         "bit_exact": verdict.bit_exact,
         "agrees": verdict.agrees,
         "samples": verdict.samples,
@@ -94,12 +105,11 @@ def bench(model: Path, board: str, baseline: Path | None, json_target: str | Non
     before = benchtables.load_results(baseline) if baseline is not None else None
     figures: list[Figures] = []
     targets = boards_of(board)
+    chosen = replace(options_of(options), projects=("make",))
     with ERRORS.status("Measuring …") as status:
         for number, target in enumerate(targets, 1):
             say = functools.partial(_tell, status, f"{model.name} on {target.name} ({number} of {len(targets)})")
-            compiled = compiler.compile_model(
-                model, target, options_of(options), progress=functools.partial(_told, say)
-            )
+            compiled = compiler.compile_model(model, target, chosen, progress=functools.partial(_told, say))
             figures.append(bench_board(compiled, say=say))
     report.say(f"{model.name}: {figures[0].macs:,} MACs; instructions of the second invocation, sizes in bytes")
     for line in (f"Counted by: {figures[0].method}", figures[0].compiler, figures[0].emulator):

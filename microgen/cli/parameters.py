@@ -49,6 +49,23 @@ class Names(click.ParamType[tuple[str, ...]]):
         return names
 
 
+class Place(click.ParamType[tuple[tuple[str, str], ...]]):
+    """What lies where: ``weights=qspi,arena=dtcm``."""
+
+    name = "placement"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[tuple[str, str], ...]:
+        """Pairs of what and the region's name."""
+        if isinstance(value, tuple):
+            return value
+        pairs = [tuple(part.rpartition("=")[::2]) for part in str(value).split(",") if part.strip()]
+        if not pairs or not all(what.strip() and region.strip() for what, region in pairs):
+            self.fail(f"{value!r} is not WHAT=REGION")
+        return tuple((what.strip(), region.strip()) for what, region in pairs)
+
+
 class InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
     """The shape of an input: ``image:1,3,32,32``."""
 
@@ -72,6 +89,7 @@ json_option = click.option(
     "--json", "json_target", metavar="FILE", help="Write the result as JSON; - for standard output."
 )
 model_argument = click.argument("model", type=click.Path(path_type=Path))
+models_argument = click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
 folder_argument = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 
 
@@ -88,13 +106,20 @@ def compile_options(command: F) -> F:
     """The options that compile, verify and bench share."""
     for option in reversed(
         (
-            click.option("--name", help="Prefix of the generated C names (default: from the file's name)."),
+            click.option("--name", help="Prefix of the generated C names (default: from the file's name); "
+                         "for several models, separated by commas."),
             click.option("--kernels", type=click.Choice(compiler.KERNELS), default="auto", show_default=True,
                          help="Kernel flavour; portable uses no SIMD."),
             click.option("--cmsis-nn", default=compiler.BUNDLED, show_default=True, metavar="bundled|DIR",
                          help="Link the CMSIS-NN source tree in DIR in place of the bundled kernels."),
             click.option("--project", "projects", type=Names(), default="make", show_default=True,
-                         help="Project files to write, separated by commas."),
+                         help=f"Project files to write, separated by commas: {', '.join(compiler.PROJECTS)}."),
+            click.option("--api", type=click.Choice(compiler.APIS), default=compiler.NATIVE, show_default=True,
+                         help="Interface that the code gets besides its own."),
+            click.option("--place", multiple=True, type=Place(), metavar="WHAT=REGION,…",
+                         help="Memory region for weights, arena or code; weights/PATTERN for some layers' (see: "
+                         "microgen boards NAME)."),
+            click.option("--share-arena", is_flag=True, help="Several models work in one arena, one after the other."),
             click.option("--optimize", type=click.Choice(compiler.OPTIMIZE), default="speed", show_default=True,
                          help="What to favour."),
             click.option("--io-layout", type=click.Choice(compiler.IO_LAYOUTS), default="channels-last",
@@ -116,6 +141,7 @@ def options_of(values: dict[str, Any]) -> compiler.Options:
     """The values of ``compile_options``, as the compiler takes them."""
     given = dict(values)
     config = given.pop("config")
+    given["place"] = _placement(given["place"])
     shapes = dict(given.pop("input_shapes"))
     if config is None:
         return compiler.Options(**given, input_shapes=shapes)
@@ -124,11 +150,18 @@ def options_of(values: dict[str, Any]) -> compiler.Options:
     return compiler.Options(**given, input_shapes=shapes, quantization=load_config(config))
 
 
-def compiled_model(model: Path, board: Board, values: dict[str, Any]) -> compiler.Compiled:
-    """The compiled model; progress is shown while it is quantized."""
-    options = options_of(values)
+def _placement(given: tuple[tuple[tuple[str, str], ...], ...]) -> dict[str, str]:
+    place: dict[str, str] = {}
+    for what, region in (pair for pairs in given for pair in pairs):
+        if place.setdefault(what, region) != region:
+            raise UsageError(f"{what} is placed in {place[what]} and in {region}", where="--place")
+    return place
+
+
+def compiled_models(models: tuple[Path, ...], board: Board, options: compiler.Options) -> tuple[compiler.Compiled, ...]:
+    """The compiled models of one project; progress is shown while they are quantized."""
     with progress_bars() as progress:
-        return compiler.compile_model(model, board, options, progress=steps_of(progress))
+        return compiler.compile_models(models, board, options, progress=steps_of(progress))
 
 
 def boards_of(text: str) -> list[Board]:

@@ -16,11 +16,13 @@ from microgen.cli.app import app
 from microgen.cli.output import ERRORS, Report, rearrangement
 from microgen.cli.parameters import (
     compile_options,
-    compiled_model,
+    compiled_models,
     folder_argument,
     json_option,
-    model_argument,
+    models_argument,
+    options_of,
 )
+from microgen.compiler import Compiled
 from microgen.device import run_firmware
 from microgen.errors import InputError, UsageError
 from microgen.ops.base import op_of
@@ -28,30 +30,51 @@ from microgen.target.toolchain import build_project, measure_model, model_object
 
 
 @app.command("compile")
-@model_argument
+@models_argument
 @click.option("--board", required=True, help="Board name (see: microgen boards) or a .toml file.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the project.")
 @compile_options
 @json_option
-def compile_command(model: Path, board: str, output: Path, json_target: str | None, **options: Any) -> None:
-    """Compile MODEL into a C project."""
+def compile_command(
+    models: tuple[Path, ...], board: str, output: Path, json_target: str | None, **options: Any
+) -> None:
+    """Compile MODEL into a C project; several models into one."""
     report = Report(json_target)
-    compiled = compiled_model(model, load_board(board), options)
-    project.write_project(compiled.files, output)
-    arena, const = compiled.plan.arena_bytes, int(compiled.manifest["constants"]["bytes"])
-    macs = sum(op_of(node).macs(node) for node in compiled.graph.nodes)
-    report.say(
-        f"{output}: {compiled.name} for {compiled.board.name}, {len(compiled.graph.nodes)} layers, {macs:,} MACs"
-    )
-    report.say(f"  arena {arena:,} bytes of RAM, constants {const:,} bytes of flash, the code besides")
-    for value in (*compiled.graph.inputs, *compiled.graph.outputs):
-        if (layout := compiled.layouts.get(value.name)) is not None:
-            report.say(rearrangement(value, layout, "on the device", "the model file"))
+    networks = compiled_models(models, load_board(board), options_of(options))
+    project.write_project(networks[0].files, output)
+    arena = int(networks[0].manifest["arena"]["bytes"])
+    facts = [_network_facts(network) for network in networks]
+    for network, fact in zip(networks, facts, strict=True):
+        report.say(
+            f"{output}: {network.name} for {network.board.name}, {len(network.graph.nodes)} layers, "
+            f"{fact['macs']:,} MACs"
+        )
+        report.say(
+            f"  arena {fact['arena']:,} bytes of RAM, constants {fact['constants']:,} bytes of flash, the code besides"
+        )
+        for value in (*network.graph.inputs, *network.graph.outputs):
+            if (layout := network.layouts.get(value.name)) is not None:
+                report.say(rearrangement(value, layout, "on the device", "the model file"))
+    if len(networks) > 1:
+        shared = networks[0].manifest["arena"]["shared"]
+        report.say(f"{'One shared arena' if shared else 'Arenas together'}: {arena:,} bytes")
     report.say(f"Next: microgen build {output}")
     report.json(
-        {"folder": str(output), "name": compiled.name, "board": compiled.board.name, "macs": macs,
-         "arena": arena, "constants": const, "files": sorted(compiled.files)}
+        {"folder": str(output), "name": networks[0].manifest["name"], "board": networks[0].board.name,
+         "macs": sum(fact["macs"] for fact in facts), "arena": arena,
+         "constants": sum(fact["constants"] for fact in facts), "networks": facts,
+         "files": sorted(networks[0].files)}
     )  # fmt: skip
+
+
+def _network_facts(network: Compiled) -> dict[str, Any]:
+    macs = sum(op_of(node).macs(node) for node in network.graph.nodes)
+    return {
+        "name": network.name,
+        "macs": macs,
+        "arena": network.plan.arena_bytes,
+        "constants": network.const_bytes,
+    }
 
 
 @app.command()
@@ -63,14 +86,14 @@ def build(folder: Path, json_target: str | None) -> None:
     opened = project.open_project(folder)
     with ERRORS.status("Building …"):
         result = build_project(folder)
-        flash = measure_model(opened.board, model_objects(result), opened.name)
+        flash = measure_model(opened.board, model_objects(result), *[network.name for network in opened.networks])
     arena = int(opened.manifest["arena"]["bytes"])
     report.say(f"{result.elf}")
     rows = [
-        ["flash", "code", f"{flash.code:,}", "model, kernels and the library functions they use"],
+        ["flash", "code", f"{flash.code:,}", "networks, kernels and the library functions they use"],
         ["flash", "const", f"{flash.const:,}", "weights, biases, multipliers, tables"],
         ["RAM", "arena", f"{arena:,}", "inputs, outputs, intermediate tensors, scratch"],
-        ["RAM", "static", f"{flash.static:,}", "other variables of the model"],
+        ["RAM", "static", f"{flash.static:,}", "other variables of the networks"],
     ]
     report.table([("memory", False), ("section", False), ("bytes", True), ("what", False)], rows)
     project.check_limits(opened.manifest, flash=flash.code + flash.const, ram=arena + flash.static, where=str(folder))
@@ -84,28 +107,30 @@ def build(folder: Path, json_target: str | None) -> None:
 @folder_argument
 @click.option("--input", "source", required=True, type=click.Path(path_type=Path), help=".npy or .npz, samples first.")
 @click.option("--output", "target", type=click.Path(path_type=Path), help=".npz for the outputs.")
+@click.option("--network", help="Which network, where the project has several.")
 @json_option
-def run(folder: Path, source: Path, target: Path | None, json_target: str | None) -> None:
+def run(folder: Path, source: Path, target: Path | None, network: str | None, json_target: str | None) -> None:
     """Run the project in DIR on its board's emulator over one or many inputs."""
     report = Report(json_target)
     opened = project.open_project(folder)
+    chosen = opened.network(network)
     if target is not None and target.suffix != ".npz":
         raise UsageError("must end in .npz", where=f"--output {target}")
-    layouts = {p.name: p.layout for p in opened.inputs if p.layout is not None}
-    inputs = read_inputs(source, [(p.name, p.type) for p in opened.inputs], layouts)
+    layouts = {p.name: p.layout for p in chosen.inputs if p.layout is not None}
+    inputs = read_inputs(source, [(p.name, p.type) for p in chosen.inputs], layouts)
     with ERRORS.status(f"Running {len(inputs[0])} samples on {opened.board.name} …"):
         elf = build_project(folder).elf
-        result = run_firmware(opened.board, elf, inputs, [p.type for p in opened.outputs])
-    outputs = {port.name: array[:, 0] for port, array in zip(opened.outputs, result.outputs, strict=True)}
+        result = run_firmware(opened.board, elf, inputs, [p.type for p in chosen.outputs], network=chosen.index)
+    outputs = {port.name: array[:, 0] for port, array in zip(chosen.outputs, result.outputs, strict=True)}
     if target is not None:
         _save(target, outputs)
     report.say(f"{len(inputs[0])} samples on {opened.board.name}, stack {result.stack_bytes:,} bytes")
-    for port in opened.outputs:
+    for port in chosen.outputs:
         array: NDArray[Any] = outputs[port.name]
         report.say(f"{port.name}: {port.type}, values {array.min()} to {array.max()}")
         report.say(f"  first sample: {np.array2string(array[0].reshape(-1), threshold=16, max_line_width=10**6)}")
     report.json(
-        {"samples": len(inputs[0]), "board": opened.board.name, "stack": result.stack_bytes,
+        {"samples": len(inputs[0]), "board": opened.board.name, "network": chosen.name, "stack": result.stack_bytes,
          "outputs": {name: array.tolist() for name, array in outputs.items()}}
     )  # fmt: skip
 

@@ -1,109 +1,185 @@
-"""From a plan to the files of a project."""
+"""From plans to the files of a project."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from microgen import resources
 from microgen.boards import Board
-from microgen.codegen import cmsis_nn, cmsis_nn_header, kernels
+from microgen.codegen import apis, cmsis_nn, cmsis_nn_header, kernels
+from microgen.codegen.applications import Parts, application_files
 from microgen.codegen.cmsis_nn import Tree
 from microgen.codegen.cmsis_nn_calls import Linked
 from microgen.codegen.environment import Render, make_renderer
 from microgen.codegen.lower import build_view
 from microgen.codegen.manifest import manifest
-from microgen.codegen.options import CodegenOptions
-from microgen.codegen.projects import select
-from microgen.codegen.projects.model import Group, ProjectModel
+from microgen.codegen.options import NetworkInput, ProjectOptions, identifier
+from microgen.codegen.projects import Writer, select
+from microgen.codegen.projects.model import Group, Network, ProjectModel
 from microgen.codegen.tables import TABLE_ALIGNMENT
-from microgen.codegen.view import ModelView
-from microgen.ops.call import Isa
-from microgen.plan.model import Plan
+from microgen.errors import UsageError
+from microgen.ops.call import Isa, Target
+from microgen.placement import Placement, make_placement
 
 SCRATCH_HEADER = "mg_scratch.h"
 
 
-def generate(plan: Plan, board: Board, options: CodegenOptions) -> dict[str, bytes]:
-    """The C project of ``plan`` for ``board``: relative path (with ``/``) → content.
+def generate(networks: Sequence[NetworkInput], board: Board, options: ProjectOptions) -> dict[str, bytes]:
+    """The C project of ``networks`` for ``board``: relative path (with ``/``) → content.
 
-    Nothing is written to disk; the same arguments give the same bytes. Raises UsageError for a project type
-    or a placement that does not exist.
+    All plans are made for the same target. Nothing is written to disk; the same arguments give the same bytes. Raises
+    UsageError for a project type, an interface or a placement that does not exist, and for two networks of one name.
     """
     writers = select(options.projects)
-    placement = board.placement(options.placement)
-    runtime_c = resources.runtime_c_dir()
+    api = apis.select(options.api)
+    _check_names([network.name for network in networks])
+    placement = make_placement(board, options.placement)
+    target = networks[0].plan.target
+    assert all(network.plan.target == target for network in networks)
     render = make_renderer()
-    view = build_view(plan, options.name, runtime_c, options.layouts)
-    runtime = _runtime_files(view, runtime_c, plan.target.isa)
-    library = plan.target.library
-    tree = library.tree if isinstance(library, Linked) else None
-    linked = tree.files(view.library_functions) if tree is not None else {}
-    emulator = resources.templates_dir() / "emulator"
-    applications = sorted(path.name for path in emulator.iterdir() if path.is_file())
+    views = [_network(network, options.version) for network in networks]
+    runtime, runtime_files = _runtime(views, target)
+    tree = target.library.tree if isinstance(target.library, Linked) else None
+    linked = tree.files({f for n in views for f in n.view.library_functions}) if tree is not None else {}
+    parts = Parts.of(board, _needed(writers, board))
+    name = project_name([network.name for network in networks])
+    umbrella = [f"{name}.h"] if len(networks) > 1 else []
+    code = [path for n in networks for path in (f"{n.name}.c", f"{n.name}_weights.c", f"{n.name}.h")]
+    groups = [
+        group("model", code + umbrella),
+        group("runtime", [f"runtime/{file}" for file in runtime]),
+        group("cmsis_nn", list(linked)),
+        group("application", parts.application(name)),
+        group("example", parts.example(name)),
+    ]
     project = ProjectModel(
-        name=options.name,
-        macro=view.macro,
+        name=name,
+        macro=name.upper(),
         version=options.version,
-        model_file=options.model_file,
-        model_sha256=options.model_sha256,
+        networks=tuple(views),
         board=board,
         placement=placement,
-        groups=(
-            _group("model", "", [f"{options.name}.c", f"{options.name}_weights.c", f"{options.name}.h"]),
-            _group("runtime", "runtime/", runtime),
-            _group("emulator", "emulator/", [name.removesuffix(".j2") for name in applications]),
-            _group("cmsis_nn", "", list(linked)),
-        ),
-        includes=(".", "runtime", *_header_folders(linked), "emulator"),
+        groups=tuple(groups),
+        includes=(".", "runtime", *_header_folders(linked)),
         defines=(),
         optimize=options.optimize,
         stack_bytes=options.stack_bytes,
-        input_bytes=sum(port.nbytes for port in view.inputs),
+        shared_arena=options.share_arena and len(networks) > 1,
+        linker_script=parts.linker_script,
     )
-    variables: dict[str, object] = {
-        "model": view,
-        "library": tree,
-        "project": project,
-        "table_alignment": TABLE_ALIGNMENT,
-        "board": board,
-        "placement": placement,
-        "stack_size": options.stack_bytes,
-        "project_names": options.projects,
-    }
+    interface = api.files(project, render)
+    project = replace(
+        project,
+        groups=(*project.groups, interface.group),
+        includes=(*project.includes, *interface.includes),
+    )
     files = {
-        f"{options.name}.h": render("model/model.h.j2", variables),
-        f"{options.name}.c": render("model/model.c.j2", variables),
-        f"{options.name}_weights.c": render("model/weights.c.j2", variables),
-        "README.md": render("project/README.md.j2", variables),
+        **_code(project, render, tree, placement),
         "runtime/LICENSE": (resources.templates_dir() / "project" / "LICENSE-2.0.txt").read_bytes(),
-        **_copied_runtime(view, runtime, runtime_c, plan.target.isa, tree),
+        **runtime_files,
         **linked,
-        **_application(applications, emulator, render, variables),
+        **interface.files,
+        **application_files(project, parts, render),
+        "README.md": render(
+            "project/README.md.j2",
+            {
+                "project": project,
+                "library": tree,
+                "hints": [writer.hint(project) for writer in writers],
+                "api": options.api,
+            },
+        ),
     }
+    project = replace(project, contents=files.copy())
     for writer in writers:
-        added = writer(project, render)
-        assert not added.keys() & files.keys()
-        files.update(added)
+        written = writer.files(project, render)
+        assert not written.keys() & files.keys()
+        files.update(written)
     files = dict(sorted(files.items()))
-    files["manifest.json"] = manifest(plan, view, project, options, files)
+    files["manifest.json"] = manifest(networks, project, options, files)
     return files
 
 
-def _runtime_files(view: ModelView, runtime_c: Path, isa: Isa) -> list[str]:
-    """Names in runtime/: the kernels that are called, what they need, and the generated header."""
-    needed = set(kernels.needed_files(runtime_c, view.functions, isa)) | {kernels.GENERATED_HEADER}
-    if view.has_guards:
+def project_name(names: Sequence[str]) -> str:
+    """The C identifier that names a project of networks of these names."""
+    return names[0] if len(names) == 1 else identifier("_".join(names))
+
+
+def needs_example(projects: Iterable[str], board: Board) -> bool:
+    """Whether a project of these types contains the self-test, so that its networks need an ``Example``."""
+    return "example" in _needed(select(projects), board)
+
+
+def group(name: str, files: Sequence[str]) -> Group:
+    """The group of these files: sources and headers in order, other files left out."""
+    return Group(
+        name,
+        tuple(file for file in files if file.endswith(".c")),
+        tuple(file for file in files if file.endswith(".h")),
+    )
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse two networks whose files or macros would be the same ones."""
+    seen: dict[str, str] = {}
+    for name in [*names, *([project_name(names)] if len(names) > 1 else [])]:
+        for taken in (name.upper(), f"{name}_weights".upper()):
+            if taken in seen:
+                what = f"the networks {seen[taken]} and {name} would have the same names in C"
+                raise UsageError(what, where="--name", hint="Give each a name of its own: --name first,second")
+            seen[taken] = name
+
+
+def _needed(writers: Iterable[Writer], board: Board) -> frozenset[str]:
+    """The optional groups that a project of these writers has; an application off the emulator is the example."""
+    needs = frozenset[str]().union(*(writer.needs for writer in writers))
+    return needs | {"example"} if "application" in needs and board.emulator is None else needs
+
+
+def _network(network: NetworkInput, version: str) -> Network:
+    view = build_view(network.plan, network.name, resources.runtime_c_dir(), network.layouts)
+    return Network(view, version, network.model_file, network.model_sha256, network.example)
+
+
+def _code(project: ProjectModel, render: Render, tree: Tree | None, placement: Placement) -> dict[str, bytes]:
+    """The networks' own files."""
+    files: dict[str, bytes] = {}
+    for network in project.networks:
+        variables: dict[str, object] = {
+            "network": network,
+            "model": network.view,
+            "library": tree,
+            "placement": placement,
+            "table_alignment": TABLE_ALIGNMENT,
+        }
+        files[f"{network.name}.h"] = render("model/model.h.j2", variables)
+        files[f"{network.name}.c"] = render("model/model.c.j2", variables)
+        files[f"{network.name}_weights.c"] = render("model/weights.c.j2", variables)
+    if len(project.networks) > 1:
+        files[f"{project.name}.h"] = render("model/networks.h.j2", {"project": project})
+    return files
+
+
+def _runtime(networks: Sequence[Network], target: Target) -> tuple[list[str], dict[str, bytes]]:
+    """What runtime/ holds: the kernels that any network calls, what they need, and the generated headers."""
+    runtime_c = resources.runtime_c_dir()
+    functions = sorted({function for network in networks for function in network.view.functions})
+    needed = set(kernels.needed_files(runtime_c, functions, target.isa)) | {kernels.GENERATED_HEADER}
+    if any(network.view.has_guards for network in networks):
         needed.add(SCRATCH_HEADER)
-    return sorted(needed)
+    names = sorted(needed)
+    tree = target.library.tree if isinstance(target.library, Linked) else None
+    return names, _copied_runtime(functions, names, runtime_c, target.isa, tree)
 
 
 def _copied_runtime(
-    view: ModelView, names: list[str], runtime_c: Path, isa: Isa, tree: Tree | None
+    functions: Sequence[str], names: Sequence[str], runtime_c: Path, isa: Isa, tree: Tree | None
 ) -> dict[str, bytes]:
     banner = "/* SPDX-License-Identifier: Apache-2.0 */\n/* Generated: the kernels of this project. */"
     adapted = cmsis_nn_header.adapter_text(tree) if tree is not None else None
-    generated = {kernels.GENERATED_HEADER: kernels.nn_header(runtime_c, view.functions, banner, isa, adapted)}
+    generated = {kernels.GENERATED_HEADER: kernels.nn_header(runtime_c, functions, banner, isa, adapted)}
     if tree is not None:
         generated[kernels.TYPES_HEADER] = cmsis_nn_header.types_header(tree, runtime_c)
     return {
@@ -112,24 +188,7 @@ def _copied_runtime(
     }
 
 
-def _header_folders(linked: Iterable[str]) -> tuple[str, ...]:
+def _header_folders(linked: Mapping[str, bytes]) -> tuple[str, ...]:
     """The folders of a copied CMSIS-NN that belong on the include path."""
     folders = (f"{cmsis_nn.FOLDER}/Include", f"{cmsis_nn.FOLDER}/core")
     return tuple(folder for folder in folders if any(path.startswith(f"{folder}/") for path in linked))
-
-
-def _application(names: list[str], folder: Path, render: Render, variables: dict[str, object]) -> dict[str, bytes]:
-    return {
-        f"emulator/{name.removesuffix('.j2')}": render(f"emulator/{name}", variables)
-        if name.endswith(".j2")
-        else (folder / name).read_bytes()
-        for name in names
-    }
-
-
-def _group(name: str, folder: str, names: list[str]) -> Group:
-    return Group(
-        name,
-        tuple(folder + file for file in names if file.endswith(".c")),
-        tuple(folder + file for file in names if file.endswith(".h")),
-    )

@@ -4,37 +4,50 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from microgen.codegen.options import CodegenOptions
-from microgen.codegen.projects.model import ProjectModel
-from microgen.codegen.view import ModelView
+from microgen.codegen.options import NetworkInput, ProjectOptions
+from microgen.codegen.projects.model import Network, ProjectModel
 from microgen.mindir import Value
-from microgen.plan.model import Plan
 
-FORMAT = 1
+FORMAT = 2
 
 
 def manifest(
-    plan: Plan, view: ModelView, project: ProjectModel, options: CodegenOptions, files: Mapping[str, bytes]
+    inputs: Sequence[NetworkInput], project: ProjectModel, options: ProjectOptions, files: Mapping[str, bytes]
 ) -> bytes:
-    """The manifest as JSON. ``files`` maps every other file's path to its content."""
+    """The manifest as JSON. ``inputs`` are the project's networks; ``files`` maps every other file's path to its
+    content.
+    """
     document = {
         "generator": "microgen",
         "format": FORMAT,
         "version": options.version,
-        "name": options.name,
+        "name": project.name,
         "board": project.board.name,
-        "model": {"file": options.model_file, "sha256": options.model_sha256, "graph": view.graph_name},
         "options": {
             **options.facts,
+            "api": options.api,
             "optimize": options.optimize,
             "projects": list(options.projects),
             "stack_bytes": options.stack_bytes,
-            "placement": {role: region.name for role, region in project.placement.items()},
+            "placement": {role: region.name for role, region in project.placement.roles.items()},
+            "tables": {pattern: region.name for pattern, region in project.placement.tables},
         },
-        "inputs": [_port(value, options) for value in plan.graph.inputs],
-        "outputs": [_port(value, options) for value in plan.graph.outputs],
+        "arena": {"bytes": project.arena_bytes, "shared": project.shared_arena},
+        "networks": [_network(*pair) for pair in zip(inputs, project.networks, strict=True)],
+        "files": {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
+    }
+    return (json.dumps(document, indent=2, ensure_ascii=True) + "\n").encode("ascii")
+
+
+def _network(given: NetworkInput, network: Network) -> dict[str, object]:
+    view, graph = network.view, given.plan.graph
+    return {
+        "name": network.name,
+        "model": {"file": network.model_file, "sha256": network.model_sha256, "graph": view.graph_name},
+        "inputs": [_port(value, given.layouts) for value in graph.inputs],
+        "outputs": [_port(value, given.layouts) for value in graph.outputs],
         "macs": view.macs,
         "layers": [
             {
@@ -59,19 +72,17 @@ def manifest(
             "bytes": view.const_bytes,
             "tables": [{"symbol": t.symbol, "name": t.origin, "bytes": t.nbytes} for t in view.tables],
         },
-        "files": {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
     }
-    return (json.dumps(document, indent=2, ensure_ascii=True) + "\n").encode("ascii")
 
 
-def _port(value: Value, options: CodegenOptions) -> dict[str, object]:
+def _port(value: Value, layouts: Mapping[str, tuple[int, ...]]) -> dict[str, object]:
     quant = value.type.quant
     known = quant is not None and quant.is_per_tensor
     return {
         "name": value.name,
         "dtype": str(value.type.dtype),
         "shape": list(value.shape),
-        "layout": list(options.layouts[value.name]) if value.name in options.layouts else None,
+        "layout": list(layouts[value.name]) if value.name in layouts else None,
         "bytes": value.type.nbytes,
         "scale": quant.scale if quant is not None and known else None,
         "zero_point": quant.zero_point if quant is not None and known else None,

@@ -125,8 +125,8 @@ def build_project(
 
 
 def model_objects(build: BuildResult) -> tuple[Path, ...]:
-    """The objects of the model and its kernels: all but those in the folder ``emulator``."""
-    return tuple(path for path in build.objects if path.parent.name != "emulator")
+    """The objects of the networks and their kernels: all but those of the programs around them."""
+    return tuple(path for path in build.objects if path.parent.name not in ("emulator", "board", "example"))
 
 
 def link_model(board: Board, objects: Sequence[Path], entry_points: Sequence[str], output: Path) -> Elf:
@@ -142,9 +142,9 @@ def link_model(board: Board, objects: Sequence[Path], entry_points: Sequence[str
     return Elf(output)
 
 
-def measure_model(board: Board, objects: Sequence[Path], name: str) -> FlashReport:
-    """Flash and static RAM of the model ``name``: of its init, input, output and invoke functions."""
-    entries = [f"{name}_{function}" for function in ("invoke", "init", "input", "output")]
+def measure_model(board: Board, objects: Sequence[Path], *names: str) -> FlashReport:
+    """Flash and static RAM of the networks of these names: of their init, input, output and invoke functions."""
+    entries = [f"{name}_{function}" for name in names for function in ("invoke", "init", "input", "output")]
     with tempfile.TemporaryDirectory(prefix="microgen-") as folder:
         absolute = [path.resolve() for path in objects]
         return flash_report(link_model(board, absolute, entries, Path(folder) / "model.elf"))

@@ -26,7 +26,7 @@ SOURCE = Path(__file__).with_name("firmware.c")
 
 def linker_script(board: Board, placement: dict[str, str] | None = None) -> str:
     variables = {"board": board, "placement": board.placement(placement), "stack_size": STACK_SIZE}
-    return make_renderer()("emulator/linker.ld.j2", variables).decode()
+    return make_renderer()("gcc/linker.ld.j2", variables).decode()
 
 
 def build(board: Board, folder: Path, *options: str, source: Path = SOURCE) -> Path:

@@ -69,7 +69,7 @@ def test_what_is_said_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "input is 1×32×32×3 on the device, channels last (1×3×32×32 in the model file)" in capsys.readouterr().out
     header = (tmp_path / "p" / "unet_tiny.h").read_text()
     assert "The model file has these dimensions in another order: [1, 3, 32, 32]" in header
-    manifest = json.loads((tmp_path / "p" / "manifest.json").read_text())
+    (manifest,) = json.loads((tmp_path / "p" / "manifest.json").read_text())["networks"]
     assert manifest["inputs"][0]["layout"] == [0, 2, 3, 1] and manifest["outputs"][0]["layout"] == [0, 2, 3, 1]
     compiled = compile_model(MODEL, load_board("mps2-an500"), Options(io_layout="source"))
     kinds = [type(node.op) for node in compiled.graph.nodes]

@@ -13,7 +13,8 @@ import numpy as np
 
 from microgen import resources
 from microgen.boards import load_board
-from microgen.codegen import CodegenOptions, generate
+from microgen.codegen import NetworkInput, ProjectOptions, generate
+from microgen.example import make_example
 from microgen.mindir import Array, DType, Graph, Node, QuantParams, TensorType, Value
 from microgen.ops.base import Op, Sample
 from microgen.ops.call import Call, Const, Context, Float, Input, Int, Null, Output, Scratch, Struct, Target, ints
@@ -214,8 +215,10 @@ def use_probe_kernels(monkeypatch, folder: Path) -> None:
 
 def project(graph: Graph, *, name: str = "net", board: str = "mps2-an386", **options: object) -> dict[str, bytes]:
     """The generated files of ``graph``."""
-    fields = {"model_file": "net.tflite", "model_sha256": "ab" * 32, "projects": ("make", "iar"), **options}
-    return generate(make_plan(graph, Target()), load_board(board), CodegenOptions(name, **fields))  # type: ignore[arg-type]
+    fields = {"model_file": "net.tflite", "model_sha256": "ab" * 32, **options}
+    own = {key: fields.pop(key) for key in ("model_file", "model_sha256", "layouts") if key in fields}
+    network = NetworkInput(make_plan(graph, Target()), name, **own, example=make_example(graph))  # type: ignore[arg-type]
+    return generate([network], load_board(board), ProjectOptions(**{"projects": ("make", "iar"), **fields}))  # type: ignore[arg-type]
 
 
 def write(files: dict[str, bytes], folder: Path) -> Path:

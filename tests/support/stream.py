@@ -239,7 +239,7 @@ def build_device(library: Library, board: Board, folder: Path, compiler: str) ->
             largest = max((region for region in board.memory if region.kind == "ram"), key=lambda region: region.size)
             placement = board.placement({"arena": largest.name})
             variables = {"board": board, "placement": placement, "stack_size": _STACK_SIZE}
-            (folder / "linker.ld").write_bytes(make_renderer()("emulator/linker.ld.j2", variables))
+            (folder / "linker.ld").write_bytes(make_renderer()("gcc/linker.ld.j2", variables))
             command = [compiler, *board.core.gcc_flags, *WARNINGS, "-O2", f"-I{emulator}"]
             extra = [emulator / "startup.c", emulator / "semihosting.c"]
             objects = _compile(library, ARM, folder, command, ["stream_device"], extra)

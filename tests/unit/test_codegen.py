@@ -215,8 +215,10 @@ def test_manifest() -> None:
     others = {path: hashlib.sha256(content).hexdigest() for path, content in files.items() if path != "manifest.json"}
     assert manifest["files"] == others
     assert manifest["name"] == "net" and manifest["board"] == "mps2-an386"
-    assert manifest["model"]["sha256"] == "ab" * 32
     assert manifest["options"]["kernels"] == "portable"
+    assert manifest["arena"] == {"bytes": manifest["networks"][0]["arena"]["bytes"], "shared": False}
+    (manifest,) = manifest["networks"]
+    assert manifest["model"]["sha256"] == "ab" * 32
     assert [layer["kernel"] for layer in manifest["layers"]] == ["arm_probe_s8", "mg_touch", "none"]
     assert [layer["op"] for layer in manifest["layers"]] == ["Probe", "Touch", "View"]
     assert manifest["inputs"][0] == {

@@ -57,7 +57,7 @@ def test_hostile_names_give_a_correct_project(
     assert traced[0].split(" ")[3] == raw.split(b"\0")[0].hex()
     assert traced[-3:] == expected
     manifest = json.loads(files["manifest.json"])
-    assert manifest["inputs"][0]["name"] == names[0]
+    assert manifest["networks"][0]["inputs"][0]["name"] == names[0]
     for path, content in files.items():
         if path.endswith((".ewp", ".eww")):
             ElementTree.fromstring(content)

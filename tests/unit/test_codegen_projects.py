@@ -147,11 +147,20 @@ def test_iar_linker_file_places_everything(board: str) -> None:
         assert re.search(rf"^place .*{re.escape(what)}", text, re.MULTILINE), what
 
 
-def test_iar_example_compiles(tmp_path: Path, host_gcc: str) -> None:
+def test_self_test_sees_a_mistake(tmp_path: Path, host_gcc: str) -> None:
     folder = write(project(probe_graph()), tmp_path / "p")
-    command = [host_gcc, *WARNINGS, "-I.", "-fsyntax-only", "iar/main.c"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    sources = [str(p) for p in (*folder.glob("*.c"), *folder.glob("runtime/*.c"), *folder.glob("example/*.c"))]
+
+    def outcome() -> subprocess.CompletedProcess[str]:
+        command = [host_gcc, *WARNINGS, "-DSELFTEST_PRINT", f"-I{folder}", f"-I{folder / 'runtime'}", *sources, "-lm"]
+        done = subprocess.run([*command, "-o", str(tmp_path / "test")], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return subprocess.run([str(tmp_path / "test")], capture_output=True, text=True, check=False, timeout=20)
+
+    assert (outcome().returncode, outcome().stdout) == (0, "net: passed\n")
+    weights = folder / "net_weights.c"
+    weights.write_text(weights.read_text().replace("-128,", "-127,"))
+    assert (outcome().returncode, outcome().stdout) == (1, "net: FAILED\n")
 
 
 def test_readme_example_compiles(tmp_path: Path, host_gcc: str) -> None:
@@ -159,7 +168,7 @@ def test_readme_example_compiles(tmp_path: Path, host_gcc: str) -> None:
     readme = (folder / "README.md").read_text()
     code = re.search(r"```c\n(.*?)```", readme, re.DOTALL)
     assert code is not None
-    (folder / "example.c").write_text("int classify(void);\n" + code[1])
+    (folder / "example.c").write_text("int run_net(void);\n" + code[1])
     done = subprocess.run(
         [host_gcc, *WARNINGS, "-I.", "-c", "-o", "example.o", "example.c"],
         cwd=folder,

@@ -154,7 +154,7 @@ def test_compile_quantizes_on_the_way(run: Run, model: Path, samples: Path, tmp_
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["options"]["calibration"] == "samples.npz"
     assert manifest["options"]["quantization"] == "int8, mse, per_channel"
-    assert [port["type"] if "type" in port else port["dtype"] for port in manifest["inputs"]] == ["int8"]
+    assert [port["type"] if "type" in port else port["dtype"] for port in manifest["networks"][0]["inputs"]] == ["int8"]
 
 
 def test_what_compile_computes_is_what_quantize_writes(run: Run, model: Path, samples: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from microgen.codegen.environment import Render
 from microgen.codegen.projects.model import ProjectModel
 
 NAME = "iar"
+NEEDS = frozenset({"example"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,11 @@ _RELEASE = {"speed": (3, 2), "size": (3, 1), "ram": (3, 1)}
 _DEBUG = (0, 0)
 
 
+def hint(project: ProjectModel) -> str:
+    """How to use the workspace."""
+    return f"`iar/{project.name}.eww` is a workspace for IAR Embedded Workbench for Arm."
+
+
 def files(project: ProjectModel, render: Render) -> dict[str, bytes]:
     """The files of ``iar/``."""
     _, schema = _CORES[project.board.core.name]
@@ -83,7 +89,7 @@ def files(project: ProjectModel, render: Render) -> dict[str, bytes]:
         "Model": (*project.group("model").sources, *project.group("model").headers),
         "Runtime": (*project.group("runtime").sources, *project.group("runtime").headers),
         **_linked(project),
-        "Application": ("iar/main.c", "iar/cstartup.c"),
+        "Application": (*project.group("example").sources, *project.group("example").headers, "iar/cstartup.c"),
     }
     variables = {
         "project": project,
@@ -96,7 +102,6 @@ def files(project: ProjectModel, render: Render) -> dict[str, bytes]:
         f"iar/{project.name}.ewp": render("iar/project.ewp.j2", variables),
         f"iar/{project.name}.icf": render("iar/linker.icf.j2", variables),
         "iar/cstartup.c": render("iar/cstartup.c.j2", variables),
-        "iar/main.c": render("iar/main.c.j2", variables),
     }
 
 
@@ -159,7 +164,7 @@ def _general(project: ProjectModel, configuration: str, schema: _Schema) -> tupl
 
 
 def _compiler(project: ProjectModel, debug: bool, level: int, strategy: int) -> tuple[Option, ...]:
-    includes = tuple(_from_project(f).removesuffix("\\.") for f in project.includes if f != "emulator")
+    includes = tuple(_from_project(f).removesuffix("\\.") for f in project.includes)
     return (
         Option("CCDefines", (*project.defines, *(() if debug else ("NDEBUG",)))),
         Option("CCIncludePath2", includes),
