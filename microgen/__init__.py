@@ -9,6 +9,7 @@ The Python API:
     quantize_graph(graph, samples, config) -> Quantized  float to int8, with a report
     load_samples(source, graph) -> Samples              calibration samples, checked
     save_model(graph, path)                             MindIR to .tflite, .onnx, …
+    Model(path).build(context).predict(inputs)          execution on this computer, on the paths of a Context
     Session(graph).run(inputs)                          exact execution in NumPy
     verify_board(compiled)                              host against emulated device, every layer
     bench_board(compiled)                               instructions, flash, RAM
@@ -22,6 +23,7 @@ from microgen.boards import Board, all_boards, load_board
 from microgen.compiler import Compiled, Options, compile_model, load_graph
 from microgen.errors import MicrogenError
 from microgen.exporters import save as save_model
+from microgen.model import Context, Model
 from microgen.passes import optimize
 from microgen.project import write_project
 from microgen.quantize import QuantConfig, Quantized, load_config, load_samples, quantize_graph
@@ -31,7 +33,9 @@ from microgen.verification import verify_board
 __all__ = [
     "Board",
     "Compiled",
+    "Context",
     "MicrogenError",
+    "Model",
     "Options",
     "QuantConfig",
     "Quantized",

@@ -33,7 +33,7 @@ class Session:
         self, inputs: Sequence[Array] | Mapping[str, Array], wanted: Sequence[Value] | None = None
     ) -> dict[Value, Array]:
         """Like ``run``, but every value that is not a constant (or those ``wanted``), by Value."""
-        arrays = self._checked(inputs)
+        arrays = checked_inputs(self.graph, inputs)
         samples = len(arrays[0]) if arrays else 1
         keep = [v for v in self.graph.values() if not v.is_const] if wanted is None else list(wanted)
         parts: dict[Value, list[Array]] = {value: [] for value in keep}
@@ -59,19 +59,21 @@ class Session:
                 values[value] = full
         return values
 
-    def _checked(self, inputs: Sequence[Array] | Mapping[str, Array]) -> list[Array]:
-        if isinstance(inputs, Mapping):
-            names = [v.name for v in self.graph.inputs]
-            if sorted(inputs) != sorted(names):
-                raise InputError(f"inputs {sorted(inputs)} were given, the model has {sorted(names)}")
-            inputs = [inputs[name] for name in names]
-        if len(inputs) != len(self.graph.inputs):
-            raise InputError(f"{len(inputs)} inputs were given, the model has {len(self.graph.inputs)}")
-        arrays = [np.asarray(a) for a in inputs]
-        for value, array in zip(self.graph.inputs, arrays, strict=True):
-            expected = f"{value.type.dtype} [samples, {', '.join(map(str, value.shape))}]"
-            if array.dtype != value.type.dtype.numpy or array.shape[1:] != value.shape or array.ndim == 0:
-                raise InputError(f"input is {array.dtype} {list(array.shape)}, not {expected}", where=value.name)
-            if len(array) != len(arrays[0]):
-                raise InputError(f"{len(array)} samples, but {len(arrays[0])} for the first input", where=value.name)
-        return arrays
+
+def checked_inputs(graph: Graph, inputs: Sequence[Array] | Mapping[str, Array]) -> list[Array]:
+    """The inputs of ``graph`` in order; InputError where one is missing, is too many or does not fit."""
+    if isinstance(inputs, Mapping):
+        names = [v.name for v in graph.inputs]
+        if sorted(inputs) != sorted(names):
+            raise InputError(f"inputs {sorted(inputs)} were given, the model has {sorted(names)}")
+        inputs = [inputs[name] for name in names]
+    if len(inputs) != len(graph.inputs):
+        raise InputError(f"{len(inputs)} inputs were given, the model has {len(graph.inputs)}")
+    arrays = [np.asarray(a) for a in inputs]
+    for value, array in zip(graph.inputs, arrays, strict=True):
+        expected = f"{value.type.dtype} [samples, {', '.join(map(str, value.shape))}]"
+        if array.dtype != value.type.dtype.numpy or array.shape[1:] != value.shape or array.ndim == 0:
+            raise InputError(f"input is {array.dtype} {list(array.shape)}, not {expected}", where=value.name)
+        if len(array) != len(arrays[0]):
+            raise InputError(f"{len(array)} samples, but {len(arrays[0])} for the first input", where=value.name)
+    return arrays
