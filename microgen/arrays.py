@@ -69,6 +69,12 @@ def read_inputs(
     return arrays
 
 
+def read_arrays(path: Path, only: str) -> Mapping[str, Array]:
+    """The arrays of a .npz file by name, or that of a .npy file under the name ``only``. Raises InputError."""
+    found = _load(path)
+    return {only: found["x"]} if len(found) == 1 and "x" in found else found
+
+
 def _load(path: Path) -> Mapping[str, Array]:
     if path.is_dir():
         raise InputError("is a folder, not a .npy or .npz file", where=str(path))

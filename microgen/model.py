@@ -25,7 +25,7 @@ from microgen.errors import UsageError
 from microgen.mindir import Array, Graph, Node, Value
 from microgen.ops.base import op_of
 from microgen.passes import optimize
-from microgen.runtime.delegate import REFERENCE, Delegate, Executable, find_delegate
+from microgen.runtime.delegate import REFERENCE, Executable, find_delegates
 from microgen.runtime.partition import Assignment, Part, assign, partition, subgraph
 from microgen.runtime.pipeline import Pipeline
 from microgen.runtime.session import checked_inputs
@@ -79,14 +79,20 @@ class Model:
         Raises UsageError for an unknown path and ToolMissing where one needs what is not installed.
         """
         threads = context.threads or os.cpu_count() or 1
-        self._delegates = _delegates(context)
-        self.assignments: list[Assignment] = assign(self.graph, self._delegates)
+        self.assignments: list[Assignment] = assign(self.graph, find_delegates(context.devices))
         parts = partition(self.graph, self.assignments)
         self._parts = tuple((part, part.delegate.compile(part.graph, threads)) for part in parts)
         self._single: dict[Node, Executable] = {}
         self._context = context
         self._threads = threads
         return self
+
+    @property
+    def context(self) -> Context:
+        """What the model was built for; UsageError before ``build``."""
+        self._require_built()
+        assert self._context is not None
+        return self._context
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -253,8 +259,3 @@ def _execute(graph: Graph, executable: Executable, values: dict[Value, Array]) -
 
 def _value(value: Value, values: Mapping[Value, Array], samples: int) -> Array:
     return np.broadcast_to(value.const, (samples, *value.shape)) if value.is_const else values[value]
-
-
-def _delegates(context: Context) -> list[Delegate]:
-    names = dict.fromkeys((*context.devices, REFERENCE))
-    return [find_delegate(name) for name in names]

@@ -28,6 +28,8 @@ from microgen.ops.registry import operators
 from microgen.passes import absorb_border_transposes, optimize
 from microgen.quantize import Granularity, Method, Ports, QuantConfig, Scheme, load_config, quantize_graph
 from microgen.quantize.report import COLUMNS, check_plot
+from microgen.runtime.delegate import Delegate, find_delegates, known_paths
+from microgen.runtime.partition import assign, partition
 
 
 @app.command("quantize")
@@ -169,11 +171,24 @@ def _quantization(config: QuantConfig, asked: dict[str, Any]) -> QuantConfig:
 
 @app.command()
 @model_argument
+@click.option(
+    "--path",
+    "paths",
+    type=Names(),
+    metavar="P[,…]",
+    help=f"Show which of these paths runs each layer on this computer, and why not: {', '.join(known_paths())}.",
+)
 @shapes_option
 @json_option
-def inspect(model: Path, input_shapes: tuple[tuple[str, tuple[int, ...]], ...], json_target: str | None) -> None:
+def inspect(
+    model: Path,
+    paths: tuple[str, ...] | None,
+    input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
+    json_target: str | None,
+) -> None:
     """Show layers, shapes and MACs of MODEL; names every unsupported layer."""
     report = Report(json_target)
+    delegates = find_delegates(paths) if paths is not None else []
     source = compiler.load_graph(model, dict(input_shapes))
     graph = optimize(source)
     for kind, values in (("input", graph.inputs), ("output", graph.outputs)):
@@ -200,7 +215,41 @@ def inspect(model: Path, input_shapes: tuple[tuple[str, tuple[int, ...]], ...], 
     macs, parameters = (sum(int(e[key]) for e in layers) for key in ("macs", "parameters"))
     merged = len(source.nodes) - len(graph.nodes)
     report.say(f"{len(layers)} layers ({merged} merged or removed), {macs:,} MACs, {parameters:,} parameters")
+    if delegates:
+        content = {"name": graph.name, "layers": layers, **_paths(report, graph, delegates)}
+        report.json({**content, "macs": macs, "parameters": parameters})
+        return
     problems = compiler.device_problems(graph)
     report.json({"name": graph.name, "layers": layers, "macs": macs, "parameters": parameters, "unsupported": problems})
     if problems:
         raise UnsupportedError(problems, hint="The host runtime computes them, the generated C does not")
+
+
+def _paths(report: Report, graph: Graph, delegates: list[Delegate]) -> dict[str, Any]:
+    """Prints who runs each layer and why nobody before did; returns it for the JSON."""
+    assignments = assign(graph, delegates)
+    parts = partition(graph, assignments)
+    number = {node: index for index, part in enumerate(parts) for node in part.graph.nodes}
+    entries = [
+        {"index": index, "path": a.delegate.name, "part": number[a.node],
+         "refusals": [{"path": path, "reason": reason} for path, reason in a.refusals]}
+        for index, a in enumerate(assignments)
+    ]  # fmt: skip
+    rows = [
+        [str(index), a.node.name, a.node.op.name, a.delegate.name, str(number[a.node]),
+         "; ".join(f"{path}: {one_line(reason, 120)}" for path, reason in a.refusals)]
+        for index, a in enumerate(assignments)
+    ]  # fmt: skip
+    columns = [
+        ("#", True),
+        ("name", False),
+        ("operator", False),
+        ("path", False),
+        ("part", True),
+        ("refused by", False),
+    ]
+    report.say()
+    report.table(columns, rows)
+    counts = {d.name: sum(a.delegate is d for a in assignments) for d in delegates}
+    report.say(", ".join(f"{name}: {count} layers" for name, count in counts.items()) + f"; parts: {len(parts)}")
+    return {"paths": entries, "parts": len(parts)}

@@ -7,7 +7,7 @@ A delegate is registered under the entry-point group ``microgen.delegates``: the
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -86,6 +86,11 @@ def _points() -> dict[str, metadata.EntryPoint]:
 def known_paths() -> tuple[str, ...]:
     """The names of every registered path, the reference first."""
     return (REFERENCE, *sorted(_points().keys() - {REFERENCE}))
+
+
+def find_delegates(names: Iterable[str]) -> list[Delegate]:
+    """The delegates of these names in order, each once, and the reference path behind them; see ``find_delegate``."""
+    return [find_delegate(name) for name in dict.fromkeys((*names, REFERENCE))]
 
 
 def find_delegate(name: str) -> Delegate:

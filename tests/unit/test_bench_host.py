@@ -1,0 +1,99 @@
+"""bench --host and inspect --path: what runs where on this computer, how fast, how right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from microgen import Context, Model
+from microgen.cli import main
+from microgen.compiler import load_graph
+from microgen.hostbench import bench_host, dump_tensors
+from microgen.passes import optimize
+from microgen.runtime import Session
+from tests.support.models import test_batch
+
+
+def run(*arguments: object) -> int:
+    try:
+        main([str(a) for a in arguments])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@pytest.fixture
+def model(testdata: Path) -> Path:
+    return testdata / "models" / "hello_world_int8.tflite"
+
+
+def test_figures(model: Path) -> None:
+    built = Model(model).build(Context())
+    inputs = test_batch(built.graph, 4)
+    (expected,) = Session(built.graph).run(inputs)
+    name = built.graph.outputs[0].name
+    figures = bench_host(built, inputs, loops=3, warmup=0, expected={name: expected})
+    assert (figures.samples, figures.loops, len(figures.operators)) == (len(inputs[0]), 3, len(built.graph.nodes))
+    assert 0 < figures.shortest <= figures.mean <= figures.longest
+    assert sum(ms for _, _, ms in figures.by_type()) == pytest.approx(sum(o.milliseconds for o in figures.operators))
+    assert sum(count for _, count, _ in figures.by_type()) == len(built.graph.nodes)
+    (accuracy,) = figures.accuracy
+    assert (accuracy.bias, accuracy.largest) == (0.0, 0.0) and accuracy.cosine == pytest.approx(1.0)
+    quant = built.graph.outputs[0].type.quant
+    assert quant is not None
+    # Half a step off everywhere, given as real numbers.
+    shifted = (expected.astype(np.float64) - quant.zero_point + 0.5) * quant.scale
+    (accuracy,) = bench_host(built, inputs, loops=1, warmup=0, expected={name: shifted}).accuracy
+    assert accuracy.largest == pytest.approx(0.5 * quant.scale)
+    assert accuracy.bias == pytest.approx(0.5 * quant.scale / np.abs(shifted).mean())
+
+
+def test_dump(model: Path, tmp_path: Path) -> None:
+    built = Model(model).build()
+    inputs = test_batch(built.graph, 2)
+    assert dump_tensors(built, inputs, tmp_path / "d") == len(built.graph.nodes)
+    values = Session(built.graph).run_all(inputs)
+    lines = (tmp_path / "d" / "index.tsv").read_text().splitlines()[1:]
+    for line, node in zip(lines, built.graph.nodes, strict=True):
+        file, _, op, path = line.split("\t")
+        assert (op, path) == (node.op.name, "reference")
+        np.testing.assert_array_equal(np.load(tmp_path / "d" / file), values[node.output])
+
+
+def test_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph = optimize(load_graph(model))
+    x = np.arange(-5, 5, dtype=np.int8).reshape(-1, 1)
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", Session(graph).run([x.reshape(-1, 1, 1)])[0])
+    np.save(tmp_path / "wrong.npy", np.zeros((10, 1), np.int8))
+    files = ("--input", tmp_path / "x.npy", "--expected")
+    common = ("bench", model, "--host", "--loops", 2, "--max-bias", 0.001, "--min-cosine", 0.999)
+    assert run(*common, *files, tmp_path / "y.npy", "--dump", tmp_path / "d", "--json", "-") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["within_thresholds"] and result["samples"] == 10 and result["loops"] == 2
+    assert len(list((tmp_path / "d").glob("*.npy"))) == len(graph.nodes)
+    assert run(*common, *files, tmp_path / "wrong.npy") == 1
+    assert "Beyond the threshold" in capsys.readouterr().out
+    for arguments, message in (
+        (("bench", model, "--loops", 3), "needs --host"),
+        (("bench", model, "--host", "--board", "mps2-an386"), "exclude"),
+        (("bench", model, "--host", "--max-bias", 1), "needs --expected"),
+        (("bench", model, "--host", "--path", "warp"), "unknown path 'warp'"),
+        (
+            (*common, "--input", tmp_path / "x.npy", "--expected", tmp_path / "x.npy", "--dump", tmp_path),
+            "empty folder",
+        ),
+        (("inspect", model, "--path", "warp"), "unknown path 'warp'"),
+    ):
+        assert run(*arguments) == 2, arguments
+        error = capsys.readouterr().err
+        assert message in error and len(error.strip().splitlines()) == 1, error
+
+
+def test_inspect_says_who_runs_what(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("inspect", model, "--path", "c", "--json", "-") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [entry["path"] for entry in result["paths"]] == ["c"] * 3 and result["parts"] == 1
