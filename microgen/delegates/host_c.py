@@ -22,7 +22,7 @@ import numpy as np
 from microgen import codegen
 from microgen.boards import load_board
 from microgen.errors import BuildError, ToolMissing, one_line
-from microgen.mindir import Array, Graph, Node
+from microgen.mindir import Array, Graph, Node, Value
 from microgen.ops.base import op_of
 from microgen.ops.call import Isa, Target
 from microgen.plan import check, make_plan
@@ -42,11 +42,27 @@ _DRIVER = """
 #include <string.h>
 #include "net.h"
 
+#ifdef NET_TRACE
+static _Thread_local unsigned char *traced;
+
+void net_trace(int layer, int output, const char *name, const void *data, size_t size, uint32_t hash)
+{
+    (void)layer, (void)output, (void)name, (void)hash;
+    memcpy(traced, data, size);
+    traced += size;
+}
+#endif
+
 static const size_t input_bytes[] = {%(inputs)s 0};
 static const size_t output_bytes[] = {%(outputs)s 0};
 
-int mg_run(const unsigned char *const *inputs, unsigned char *const *outputs, size_t samples, void *arena)
+int mg_run(const unsigned char *const *inputs, unsigned char *const *outputs, size_t samples, void *arena, void *trace)
 {
+#ifdef NET_TRACE
+    traced = trace;
+#else
+    (void)trace;
+#endif
     net_t net;
     int status = net_init(&net, arena, NET_ARENA_BYTES);
     for (size_t n = 0; n < samples && status == NET_OK; n++) {
@@ -82,8 +98,10 @@ class HostC:
 class HostLibrary:
     """A graph as a loaded library. Each call, and each of its threads, has an arena of its own."""
 
-    def __init__(self, graph: Graph, threads: int) -> None:
+    def __init__(self, graph: Graph, threads: int, *, traced: bool = False) -> None:
+        """``traced`` libraries record every layer's outputs; see ``trace``."""
         self._graph = graph
+        self._traced = traced
         self._threads = threads
         plan = make_plan(graph, Target(Isa.PORTABLE))
         check(plan)
@@ -91,7 +109,8 @@ class HostLibrary:
         digest = hashlib.sha256(graph.name.encode("utf-8", "replace")).hexdigest()
         network = codegen.NetworkInput(plan, _NAME, "graph", digest)
         files = codegen.generate([network], load_board(_BOARD), codegen.ProjectOptions(projects=("lib",)))
-        self._run = _load(self, files, len(graph.inputs), len(graph.outputs))
+        flags = ["-DNET_TRACE"] if traced else []
+        self._run = _load(self, files, len(graph.inputs), len(graph.outputs), flags)
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """The outputs of a batch, [samples, *shape] each."""
@@ -109,18 +128,41 @@ class HostLibrary:
         assert not any(statuses), f"the network ended with {statuses}"
         return outputs
 
-    def _piece(self, inputs: Sequence[Array], outputs: Sequence[Array], start: int, stop: int) -> int:
+    def trace(self, inputs: Sequence[Array]) -> dict[Value, Array]:
+        """What every node of the graph computes, [samples, *shape] each, as the whole network runs."""
+        assert self._traced
+        values = [v for node in self._graph.nodes for v in node.outputs]
+        arrays = [np.ascontiguousarray(a) for a in inputs]
+        samples = len(arrays[0]) if arrays else 1
+        outputs = [np.empty((samples, *v.shape), v.type.dtype.numpy) for v in self._graph.outputs]
+        record = np.empty((samples, sum(v.type.nbytes for v in values)), np.uint8)
+        status = self._piece(arrays, outputs, 0, samples, record)
+        assert status == 0, f"the network ended with {status}"
+        found: dict[Value, Array] = {}
+        start = 0
+        for value in values:
+            part = np.ascontiguousarray(record[:, start : start + value.type.nbytes])
+            found[value] = part.view(value.type.dtype.numpy).reshape(samples, *value.shape)
+            start += value.type.nbytes
+        return found
+
+    def _piece(
+        self, inputs: Sequence[Array], outputs: Sequence[Array], start: int, stop: int, record: Array | None = None
+    ) -> int:
         arena = np.empty(self._arena_bytes + _ARENA_ALIGNMENT, np.uint8)
         address = -(-arena.ctypes.data // _ARENA_ALIGNMENT) * _ARENA_ALIGNMENT
         given = (ctypes.c_void_p * (len(inputs) + 1))(*(a[start:].ctypes.data for a in inputs))
         wanted = (ctypes.c_void_p * (len(outputs) + 1))(*(a[start:].ctypes.data for a in outputs))
-        return int(self._run(given, wanted, ctypes.c_size_t(stop - start), ctypes.c_void_p(address)))
+        trace = ctypes.c_void_p(None if record is None else record.ctypes.data)
+        return int(self._run(given, wanted, ctypes.c_size_t(stop - start), ctypes.c_void_p(address), trace))
 
 
 _LOADING = threading.Lock()
 
 
-def _load(owner: object, files: dict[str, bytes], inputs: int, outputs: int) -> ctypes._NamedFuncPointer:
+def _load(
+    owner: object, files: dict[str, bytes], inputs: int, outputs: int, flags: Sequence[str]
+) -> ctypes._NamedFuncPointer:
     """The driver's function in the compiled ``files``; the library's file goes when ``owner`` does."""
     compiler = next((path for name in ("gcc", "clang", "cc") if (path := shutil.which(name))), None)
     if compiler is None:
@@ -137,7 +179,7 @@ def _load(owner: object, files: dict[str, bytes], inputs: int, outputs: int) -> 
     (folder / "driver.c").write_text(_DRIVER % sizes)
     sources = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.c"))
     library = folder / "libnet.so"
-    command = [compiler, *_FLAGS, "-I.", "-Iruntime", *sources, "-lm", "-o", library.name]
+    command = [compiler, *_FLAGS, *flags, "-I.", "-Iruntime", *sources, "-lm", "-o", library.name]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["nothing was printed"]

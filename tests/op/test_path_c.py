@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from microgen import Context, Model
-from microgen.delegates.host_c import HostC
+from microgen.delegates.host_c import HostC, HostLibrary
 from microgen.errors import ToolMissing
 from microgen.ops.registry import operators
 from microgen.runtime import Session
@@ -26,6 +26,15 @@ def test_the_same_bytes_as_the_reference(name: str, testdata: Path, host_gcc: st
     inputs = test_batch(model.graph, 16)
     for found, expected in zip(model.predict(inputs), Session(model.graph).run(inputs), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_a_trace_has_every_layer(testdata: Path, host_gcc: str) -> None:
+    graph = Model(testdata / "models" / "ic_resnet8_int8.tflite").graph
+    inputs = test_batch(graph, 2)
+    found, expected = HostLibrary(graph, 1, traced=True).trace(inputs), Session(graph).run_all(inputs)
+    assert len(found) == sum(len(node.outputs) for node in graph.nodes)
+    for value, array in found.items():
+        np.testing.assert_array_equal(array, expected[value])
 
 
 def test_many_threads_share_a_library(testdata: Path, host_gcc: str) -> None:
