@@ -1,6 +1,6 @@
 """Boards: what a target has, read from ``boards/*.toml`` (or a user's own file) into a checked value.
 
-A new board is one new file; ``boards/mps2-an386.toml`` shows every field.
+A new board is one new file; ``docs/boards.md`` describes every field.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _BOARD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _GRANULE = 32  # smallest step of a memory protection unit
+_MAX_LINE = 100  # of a name that only people and other tools read
+_MAX_CLOCK = 10**10
 
 
 def _require(condition: bool, what: str, where: str, hint: str = "") -> None:
@@ -34,15 +36,25 @@ def _require(condition: bool, what: str, where: str, hint: str = "") -> None:
         raise InputError(what, where=where, hint=hint)
 
 
+def _is_line(text: str) -> bool:
+    return len(text) <= _MAX_LINE and text.isprintable()
+
+
 @dataclass(frozen=True)
 class Region:
-    """A range of memory: ``size`` bytes from ``origin``; ``kind`` is ``flash`` (read-only) or ``ram``."""
+    """A range of memory: ``size`` bytes from ``origin``; ``kind`` is ``flash`` (read-only) or ``ram``.
+
+    ``title`` says to people what it is. ``external``: it can be used only after the application has set it up, such as
+    memory behind a controller that starts disabled.
+    """
 
     name: str
     kind: str
     origin: int
     size: int
     roles: tuple[str, ...] = ()
+    title: str = ""
+    external: bool = False
 
     def __post_init__(self) -> None:
         where = f"memory region {self.name!r}"
@@ -52,6 +64,7 @@ class Region:
         aligned = self.origin % _GRANULE == 0 and self.size % _GRANULE == 0
         _require(aligned, f"origin and size must be multiples of {_GRANULE} bytes", where)
         _require(self.origin >= 0 and self.end <= 1 << 32, "lies outside of the 32-bit address space", where)
+        _require(_is_line(self.title), f"title must be a line of at most {_MAX_LINE} characters", where)
         for role in self.roles:
             _require(role in ROLES, f"unknown role {role!r}", where, f"Roles are {', '.join(ROLES)}")
             _require(self.kind == "ram" or role not in _RAM_ROLES, f"role {role!r} needs kind 'ram'", where)
@@ -77,7 +90,11 @@ class Emulator:
 
 @dataclass(frozen=True)
 class Board:
-    """A target: its core and memory, and the emulator that plays it (``None``: it can only be built for)."""
+    """A target: its core and memory, and the emulator that plays it (``None``: it can only be built for).
+
+    ``device`` and ``vendor`` name the chip in CMSIS packs (Dname, also with ``:`` and Pname, and Dvendor), empty where
+    there are none; ``clock`` is the core's highest frequency in Hz, 0 where it is not known.
+    """
 
     name: str
     title: str
@@ -86,12 +103,18 @@ class Board:
     emulator: Emulator | None = None
     endian: str = "little"
     notes: str = ""
+    device: str = ""
+    vendor: str = ""
+    clock: int = 0
 
     def __post_init__(self) -> None:
         where = f"board {self.name!r}"
         _require(_BOARD_NAME.fullmatch(self.name) is not None, "a board's name is letters, digits, . _ -", where)
         _require(self.title.isprintable() and self.title != "", "title must be one line of text", where)
         _require(self.endian == "little", f"endian is {self.endian!r}, only 'little' is supported", where)
+        for what, text in (("device", self.device), ("vendor", self.vendor)):
+            _require(_is_line(text), f"{what} must be a line of at most {_MAX_LINE} characters", where)
+        _require(0 <= self.clock <= _MAX_CLOCK, f"clock is {self.clock}, must be in Hz", where)
         names = [region.name for region in self.memory]
         _require(len(set(names)) == len(names), "two memory regions have the same name", where)
         ordered = sorted(self.memory, key=lambda region: region.origin)
@@ -165,8 +188,8 @@ class _Table:
             _require(default is not None, f"field {key!r} is missing", self.where)
             return default
         value = self.rest.pop(key)
-        fits = isinstance(value, kind) and not isinstance(value, bool)
-        names = {str: "text", int: "a whole number", list: "a list"}
+        fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        names = {str: "text", int: "a whole number", list: "a list", bool: "true or false"}
         _require(fits, f"field {key!r} must be {names.get(kind, kind.__name__)}", self.where)
         return value
 
@@ -181,8 +204,9 @@ def _region(value: object, where: str) -> Region:
     origin, size = table.take("origin", int), table.take("size", int)
     roles = table.take("roles", list, [])
     _require(all(isinstance(role, str) for role in roles), "field 'roles' must be a list of text", where)
+    title, external = table.take("title", str, ""), table.take("external", bool, False)
     table.done()
-    return Region(name, kind, origin, size, tuple(roles))
+    return Region(name, kind, origin, size, tuple(roles), title, external)
 
 
 def _parse(path: Path) -> Board:
@@ -212,8 +236,9 @@ def _board(name: str, document: dict[str, Any]) -> Board:
         emulator = Emulator(play.take("machine", str), play.take("cpu", str, ""))
         play.done()
     endian, notes = table.take("endian", str, "little"), table.take("notes", str, "")
+    device, vendor, clock = table.take("device", str, ""), table.take("vendor", str, ""), table.take("clock", int, 0)
     table.done()
-    return Board(name, title, CORES[core_name], regions, emulator, endian, notes)
+    return Board(name, title, CORES[core_name], regions, emulator, endian, notes, device, vendor, clock)
 
 
 def all_boards() -> tuple[Board, ...]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from microgen import codegen, frontends
+from microgen import advice, codegen, fit, frontends, packs
 from microgen.boards import Board
-from microgen.errors import DoesNotFit, InputError, UnsupportedError, UsageError, one_line
+from microgen.codegen.cmsis_nn import VERSIONS
+from microgen.errors import InputError, UnsupportedError, UsageError, one_line
 from microgen.example import make_example
 from microgen.frontends.options import ImportOptions
 from microgen.mindir import Graph
@@ -20,8 +21,8 @@ from microgen.ops.base import op_of
 from microgen.ops.call import Isa, Target
 from microgen.ops.layout import Permutation
 from microgen.passes import absorb_border_transposes, optimize
-from microgen.placement import make_placement
-from microgen.plan import Plan, Step, check, make_plan, schedule
+from microgen.placement import check_patterns, make_placement
+from microgen.plan import Plan, check, make_plan, schedule
 from microgen.quantize import QuantConfig, quantize_graph
 from microgen.quantize.observe import Progress, silent
 
@@ -31,6 +32,7 @@ _MAX_NAME = 40
 
 
 BUNDLED = "bundled"
+FROM_PACK = "pack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,9 @@ class Options:
     """What ``compile`` can be told.
 
     ``name`` prefixes everything in the generated C (default: from the file's name); ``kernels`` is ``auto``,
-    ``cmsis-nn`` (keep to CMSIS-NN's functions) or ``portable`` (no SIMD); ``cmsis_nn`` is ``bundled`` or the
-    folder of a CMSIS-NN source tree that is linked in place of our own functions of its API; ``optimize`` is
+    ``cmsis-nn`` (keep to CMSIS-NN's functions) or ``portable`` (no SIMD); ``cmsis_nn`` is ``bundled``, or
+    ``pack`` (of the installed ARM::CMSIS-NN) or the folder of a CMSIS-NN source tree that is linked in place of our own
+    functions of its API; ``optimize`` is
     ``speed``, ``size`` or ``ram``; ``max_flash`` and ``max_ram`` are limits in bytes below the board's own;
     ``projects`` are the project files to write. ``calibration`` names samples (see ``quantize.load_samples``) with
     which a float model is quantized to int8 as ``quantization`` says; ``input_shapes`` gives inputs static shapes.
@@ -240,7 +243,11 @@ def _prepare(
 
 def _library(options: Options) -> codegen.Linked | None:
     """The CMSIS-NN to link in place of our own functions of its API, if any."""
-    return None if options.cmsis_nn == BUNDLED else codegen.Linked(codegen.load_tree(Path(options.cmsis_nn)))
+    if options.cmsis_nn == BUNDLED:
+        return None
+    installed = options.cmsis_nn == FROM_PACK
+    tree = packs.cmsis_nn_tree(v.number for v in VERSIONS) if installed else Path(options.cmsis_nn)
+    return codegen.Linked(codegen.load_tree(tree))
 
 
 def _generated(prepared: Sequence[_Prepared], board: Board, options: Options) -> tuple[Compiled, ...]:
@@ -248,7 +255,7 @@ def _generated(prepared: Sequence[_Prepared], board: Board, options: Options) ->
         Compiled(p.source, p.network.plan, board, p.network.name, {}, p.network.layouts, index)
         for index, p in enumerate(prepared)
     ]
-    _check_fits(compiled, options)
+    _check_fits([p.network for p in prepared], board, options)
     library = prepared[0].network.plan.target.library
     files = codegen.generate(
         [p.network for p in prepared],
@@ -309,36 +316,23 @@ def c_name(file_name: str) -> str:
     return codegen.identifier(name or "model")
 
 
-def _check_fits(networks: Sequence[Compiled], options: Options) -> None:
-    """Refuse what cannot fit, with the figures.
+def _check_fits(networks: Sequence[codegen.NetworkInput], board: Board, options: Options) -> None:
+    """Refuse what cannot fit, with the figures and with what would help.
 
     The user's limits are for the networks alone, the board's memory also holds the stack. The size of the code is
     known only after the build: the linker and ``project.check_limits`` look again then.
     """
-    board, where = networks[0].board, ", ".join(network.name for network in networks)
-    weights = sum(network.weight_bytes for network in networks)
-    arenas = [network.plan.arena_bytes for network in networks]
-    arena = max(arenas) if options.share_arena else sum(arenas)
-    regions = make_placement(board, options.place)
-    # The stack lies in the same memory on most boards.
-    stack = options.stack_bytes if regions["stack"] is regions["arena"] else 0
-    steps = [step for network in networks for step in network.plan.steps]
-    widest = max(steps, key=_working_set, default=None)
-    smaller = f"the widest layer is {one_line(widest.node.label, 60)}" if widest else "the inputs are too large"
-    checks = (
-        ("the weights take", weights, "flash", regions["weights"].size, options.max_flash, "--max-flash"),
-        ("the arena takes", arena, "RAM", regions["arena"].size - stack, options.max_ram, "--max-ram"),
+    needs = tuple(fit.network_needs(network, network.plan) for network in networks)
+    placement = make_placement(board, options.place)
+    check_patterns(placement, [constant.names for network in needs for constant in network.constants])
+    situation = advice.Situation(
+        board=board,
+        needs=fit.Needs(needs, options.stack_bytes, options.share_arena and len(needs) > 1),
+        place=options.place,
+        max_flash=options.max_flash,
+        max_ram=options.max_ram,
+        replan=advice.replanner(networks, Isa.PORTABLE if options.kernels == "portable" else None),
+        for_ram=options.optimize == "ram",
+        calibrated=options.calibration is not None,
     )
-    for subject, used, kind, available, limit, flag in checks:
-        hint = "Choose a larger board or a smaller model" + (f"; {smaller}" if kind == "RAM" else "")
-        if limit is not None and used > limit:
-            raise DoesNotFit(f"{subject} {used:,} bytes of {kind}, {flag} allows {limit:,}", where=where, hint=hint)
-        if used > available:
-            rest = f", {stack:,} more are the stack's" if stack and kind == "RAM" else ""
-            what = f"{subject} {used:,} bytes of {kind}, {board.name} has {available:,}{rest}"
-            raise DoesNotFit(what, where=where, hint=hint)
-
-
-def _working_set(step: Step) -> int:
-    """Bytes of a step's inputs and outputs in the arena."""
-    return sum(v.type.nbytes for v in (*step.node.inputs, *step.node.outputs) if v is not None and not v.is_const)
+    advice.check(situation, where=", ".join(network.name for network in networks))

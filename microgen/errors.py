@@ -6,7 +6,7 @@ package decides on exit codes. ``assert`` is kept for our own bugs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 
@@ -67,9 +67,18 @@ class CheckFailed(MicrogenError):
 
 
 class DoesNotFit(MicrogenError):
-    """The model needs more flash or RAM than the board or the user's limit has (exit code 1)."""
+    """The model needs more flash or RAM than the board or the user's limit has (exit code 1).
+
+    ``overflows``: by how many bytes the linker found each memory region too small, by the region's name.
+    """
 
     exit_code = 1
+
+    def __init__(
+        self, what: str, *, where: str = "", hint: str = "", overflows: Mapping[str, int] | None = None
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.overflows = dict(overflows or {})
 
 
 class DeviceFault(MicrogenError):
@@ -86,5 +95,11 @@ class BuildError(MicrogenError):
 
 class ToolMissing(MicrogenError):
     """A program that this command needs is not installed (exit code 3); the hint says how to install it."""
+
+    exit_code = 3
+
+
+class NetworkError(MicrogenError):
+    """A server cannot be reached, is too slow or stops early (exit code 3): nothing is wrong with what was asked."""
 
     exit_code = 3

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from microgen.boards import Board, load_board
+from microgen.boardfile import project_board
+from microgen.boards import Board
 from microgen.errors import DoesNotFit, InputError, UsageError, VerifyError
 from microgen.mindir import DType, QuantParams, TensorType
 
@@ -172,7 +173,7 @@ def open_project(folder: Path) -> Project:
         raise InputError("was made by an older microgen", where=where, hint=hint)
     try:
         networks = tuple(_network(index, entry) for index, entry in enumerate(manifest["networks"]))
-        return Project(folder, str(manifest["name"]), load_board(str(manifest["board"])), networks, manifest)
+        return Project(folder, str(manifest["name"]), project_board(folder, str(manifest["board"])), networks, manifest)
     except (KeyError, TypeError, ValueError, VerifyError) as error:
         raise InputError(
             f"is damaged ({error})", where=str(folder / MANIFEST), hint="Compile the model again"

@@ -136,7 +136,7 @@ def verify_board(
     traced = layer_values(compiled)
     trace_types = [v.type for _, _, v in traced]
     output_types = [v.type for v in compiled.graph.outputs]
-    rounded = _behind_floats(compiled.graph)
+    rounded = behind_floats(compiled.graph)
     exact = True
     batch = max(1, _TRACE_BYTES // (sum(t.nbytes for t in trace_types) * _REPEAT + 1))
     with tempfile.TemporaryDirectory(prefix="microgen-verify-") as name:
@@ -178,7 +178,7 @@ def verify_board(
     return Verdict(compiled.board.name, total, len(compiled.graph.nodes), None, exact)
 
 
-def _behind_floats(graph: Graph) -> set[Value]:
+def behind_floats(graph: Graph) -> set[Value]:
     """The quantized values that depend on float ones, which may be a step off."""
     floats = {value for value in graph.values() if value.type.dtype.is_float}
     for node in graph.nodes:

@@ -107,6 +107,13 @@ def clang() -> str:
     return _tool("clang", *(f"clang-{version}" for version in range(22, 13, -1)))
 
 
+@pytest.fixture(scope="session")
+def cmake() -> str:
+    """Path of cmake, with Ninja as a second way to build."""
+    _tool("ninja")
+    return _tool("cmake")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Ends a test before its fixtures are made where what it needs is missing.

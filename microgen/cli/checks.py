@@ -16,6 +16,7 @@ from rich.status import Status
 from microgen import benchtables, compiler
 from microgen.bench import Figures, bench_board
 from microgen.cli.app import app
+from microgen.cli.host import bench_on_host, host_options, take_host_options
 from microgen.cli.output import ERRORS, Report, progress_bars
 from microgen.cli.parameters import (
     board_list,
@@ -27,7 +28,7 @@ from microgen.cli.parameters import (
     models_argument,
     options_of,
 )
-from microgen.errors import one_line
+from microgen.errors import UsageError, one_line
 from microgen.verification import Verdict, verify_board
 
 
@@ -40,7 +41,13 @@ from microgen.verification import Verdict, verify_board
 @compile_options
 @json_option
 def verify(
-    models: tuple[Path, ...], board: str, samples: int, seed: int, json_target: str | None, **options: Any
+    models: tuple[Path, ...],
+    board: str | None,
+    device: str | None,
+    samples: int,
+    seed: int,
+    json_target: str | None,
+    **options: Any,
 ) -> None:
     """Compare host and emulated device, every layer: integers byte for byte, floats within 1e-5.
 
@@ -50,7 +57,7 @@ def verify(
     # Whatever project is wanted later: this one is built here.
     chosen = replace(options_of(options), projects=("make",))
     verdicts = []
-    for target in boards_of(board):
+    for target in boards_of(board, device):
         for compiled in compiled_models(models, target, chosen):
             with progress_bars() as progress:
                 task = progress.add_task(f"{compiled.name} on {target.name}", total=samples + 3)
@@ -97,14 +104,31 @@ def _verdict(network: str, verdict: Verdict) -> dict[str, Any]:
 @board_list
 @click.option("--baseline", metavar="FILE", type=click.Path(path_type=Path),
               help="Show the differences from an earlier run's --json file.")  # fmt: skip
+@host_options
 @compile_options
 @json_option
-def bench(model: Path, board: str, baseline: Path | None, json_target: str | None, **options: Any) -> None:
-    """Measure instructions by layer, flash, RAM and stack on the emulated boards."""
+def bench(
+    model: Path,
+    board: str | None,
+    device: str | None,
+    baseline: Path | None,
+    json_target: str | None,
+    **options: Any,
+) -> None:
+    """Measure instructions by layer, flash, RAM and stack on the emulated boards.
+
+    With --host: time on this computer, by operator and type, and accuracy.
+    """
+    asked = take_host_options(options)
+    if asked is not None:
+        if board is not None or device is not None:
+            raise UsageError("--host and a board exclude each other")
+        bench_on_host(model, asked, json_target)
+        return
     report = Report(json_target)
     before = benchtables.load_results(baseline) if baseline is not None else None
     figures: list[Figures] = []
-    targets = boards_of(board)
+    targets = boards_of(board, device)
     chosen = replace(options_of(options), projects=("make",))
     with ERRORS.status("Measuring …") as status:
         for number, target in enumerate(targets, 1):

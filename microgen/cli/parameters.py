@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from microgen import compiler
-from microgen.boards import Board, load_board
+from microgen import compiler, packs
+from microgen.boards import Board, all_boards, load_board
 from microgen.cli.output import progress_bars, steps_of
 from microgen.errors import UsageError
 from microgen.quantize import load_config
@@ -110,15 +110,16 @@ def compile_options(command: F) -> F:
                          "for several models, separated by commas."),
             click.option("--kernels", type=click.Choice(compiler.KERNELS), default="auto", show_default=True,
                          help="Kernel flavour; portable uses no SIMD."),
-            click.option("--cmsis-nn", default=compiler.BUNDLED, show_default=True, metavar="bundled|DIR",
-                         help="Link the CMSIS-NN source tree in DIR in place of the bundled kernels."),
+            click.option("--cmsis-nn", default=compiler.BUNDLED, show_default=True, metavar="bundled|DIR|pack",
+                         help="Link CMSIS-NN from the source tree in DIR, or from the installed pack ARM::CMSIS-NN, in "
+                         "place of the bundled kernels."),
             click.option("--project", "projects", type=Names(), default="make", show_default=True,
                          help=f"Project files to write, separated by commas: {', '.join(compiler.PROJECTS)}."),
             click.option("--api", type=click.Choice(compiler.APIS), default=compiler.NATIVE, show_default=True,
                          help="Interface that the code gets besides its own."),
             click.option("--place", multiple=True, type=Place(), metavar="WHAT=REGION,…",
-                         help="Memory region for weights, arena or code; weights/PATTERN for some layers' (see: "
-                         "microgen boards NAME)."),
+                         help="Memory region for weights, arena, code, stack or data; weights/PATTERN for some "
+                         "layers' weights."),
             click.option("--share-arena", is_flag=True, help="Several models work in one arena, one after the other."),
             click.option("--optimize", type=click.Choice(compiler.OPTIMIZE), default="speed", show_default=True,
                          help="What to favour."),
@@ -164,9 +165,40 @@ def compiled_models(models: tuple[Path, ...], board: Board, options: compiler.Op
         return compiler.compile_models(models, board, options, progress=steps_of(progress))
 
 
-def boards_of(text: str) -> list[Board]:
-    """The boards of a list of names or files."""
-    return [load_board(name) for name in Names().convert(text, None, None)]
+device_option = click.option("--device", metavar="CHIP", help="A device of an installed pack (see: microgen packs), in "
+                             "place of --board.")  # fmt: skip
 
 
-board_list = click.option("--board", required=True, help="Board names or .toml files, separated by commas.")
+def board_options(text: str) -> Callable[[F], F]:
+    """``--board``, described by ``text``, and ``--device``; ``board_of`` and ``boards_of`` say what they mean."""
+
+    def decorate(command: F) -> F:
+        return click.option("--board", help=text)(device_option(command))
+
+    return decorate
+
+
+def board_of(name: str | None, device: str | None) -> Board:
+    """The board of that name or file, or the board of a device. UsageError unless exactly one is given."""
+    if (name is None) == (device is None):
+        what = "one of --board and --device is needed" if name is None else "--board and --device exclude each other"
+        raise UsageError(what, hint="microgen boards lists boards, microgen packs list --devices PATTERN devices")
+    return packs.board_for(device) if device is not None else load_board(str(name))
+
+
+def boards_of(text: str | None, device: str | None) -> list[Board]:
+    """The boards to run on: those of a list of names or files, or the board of a device.
+
+    UsageError unless exactly one is given, and for a board that has no emulator.
+    """
+    names = Names().convert(text, None, None) if text is not None else (None,)
+    boards = [board_of(name, device) for name in names]
+    for board in boards:
+        if board.emulator is None:
+            alike = [b.name for b in all_boards() if b.emulator is not None and b.core.cmsis == board.core.cmsis]
+            hint = f"With a {board.core.cmsis}, too: --board {' or '.join(alike)}" if alike else "See: microgen boards"
+            raise UsageError(f"board {board.name} has no emulator to run on", hint=hint)
+    return boards
+
+
+board_list = board_options("Board names or .toml files, separated by commas.")

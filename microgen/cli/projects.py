@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgen import project
+from microgen.advice import explained
 from microgen.arrays import read_inputs
-from microgen.boards import load_board
 from microgen.cli.app import app
 from microgen.cli.output import ERRORS, Report, rearrangement
 from microgen.cli.parameters import (
+    board_of,
+    board_options,
     compile_options,
     compiled_models,
     folder_argument,
@@ -22,25 +24,34 @@ from microgen.cli.parameters import (
     models_argument,
     options_of,
 )
+from microgen.cli.regions import show_linked, show_planned
 from microgen.compiler import Compiled
 from microgen.device import run_firmware
-from microgen.errors import InputError, UsageError
+from microgen.errors import DoesNotFit, InputError, UsageError
+from microgen.fit import planned_regions
 from microgen.ops.base import op_of
-from microgen.target.toolchain import build_project, measure_model, model_objects
+from microgen.target.elf import Elf
+from microgen.target.regions import linked_regions
+from microgen.target.toolchain import BuildResult, build_project, measure_model, model_objects
 
 
 @app.command("compile")
 @models_argument
-@click.option("--board", required=True, help="Board name (see: microgen boards) or a .toml file.")
+@board_options("Board name (see: microgen boards) or a .toml file.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the project.")
 @compile_options
 @json_option
 def compile_command(
-    models: tuple[Path, ...], board: str, output: Path, json_target: str | None, **options: Any
+    models: tuple[Path, ...],
+    board: str | None,
+    device: str | None,
+    output: Path,
+    json_target: str | None,
+    **options: Any,
 ) -> None:
     """Compile MODEL into a C project; several models into one."""
     report = Report(json_target)
-    networks = compiled_models(models, load_board(board), options_of(options))
+    networks = compiled_models(models, board_of(board, device), options_of(options))
     project.write_project(networks[0].files, output)
     arena = int(networks[0].manifest["arena"]["bytes"])
     facts = [_network_facts(network) for network in networks]
@@ -49,21 +60,22 @@ def compile_command(
             f"{output}: {network.name} for {network.board.name}, {len(network.graph.nodes)} layers, "
             f"{fact['macs']:,} MACs"
         )
-        report.say(
-            f"  arena {fact['arena']:,} bytes of RAM, constants {fact['constants']:,} bytes of flash, the code besides"
-        )
+        report.say(f"  arena {fact['arena']:,} bytes, constants {fact['constants']:,} bytes, the code besides")
         for value in (*network.graph.inputs, *network.graph.outputs):
             if (layout := network.layouts.get(value.name)) is not None:
                 report.say(rearrangement(value, layout, "on the device", "the model file"))
     if len(networks) > 1:
         shared = networks[0].manifest["arena"]["shared"]
         report.say(f"{'One shared arena' if shared else 'Arenas together'}: {arena:,} bytes")
+    planned = planned_regions(networks[0].manifest, networks[0].board)
+    report.say("Memory, without the code:")
+    show_planned(report, planned)
     report.say(f"Next: microgen build {output}")
     report.json(
         {"folder": str(output), "name": networks[0].manifest["name"], "board": networks[0].board.name,
          "macs": sum(fact["macs"] for fact in facts), "arena": arena,
          "constants": sum(fact["constants"] for fact in facts), "networks": facts,
-         "files": sorted(networks[0].files)}
+         "regions": [region.use.as_json() for region in planned], "files": sorted(networks[0].files)}
     )  # fmt: skip
 
 
@@ -85,7 +97,7 @@ def build(folder: Path, json_target: str | None) -> None:
     report = Report(json_target)
     opened = project.open_project(folder)
     with ERRORS.status("Building …"):
-        result = build_project(folder)
+        result = _built(opened)
         flash = measure_model(opened.board, model_objects(result), *[network.name for network in opened.networks])
     arena = int(opened.manifest["arena"]["bytes"])
     report.say(f"{result.elf}")
@@ -96,11 +108,22 @@ def build(folder: Path, json_target: str | None) -> None:
         ["RAM", "static", f"{flash.static:,}", "other variables of the networks"],
     ]
     report.table([("memory", False), ("section", False), ("bytes", True), ("what", False)], rows)
+    regions = linked_regions(Elf(result.elf), opened.board)
+    report.say(f"Memory of {opened.board.name}, the program around the networks included:")
+    show_linked(report, regions)
     project.check_limits(opened.manifest, flash=flash.code + flash.const, ram=arena + flash.static, where=str(folder))
     report.json(
         {"elf": str(result.elf), "flash": {"code": flash.code, "const": flash.const},
-         "ram": {"arena": arena, "static": flash.static}}
+         "ram": {"arena": arena, "static": flash.static}, "regions": [use.as_json() for use in regions]}
     )  # fmt: skip
+
+
+def _built(opened: project.Project) -> BuildResult:
+    """The project, built; DoesNotFit says what would help."""
+    try:
+        return build_project(opened.folder)
+    except DoesNotFit as error:
+        raise explained(error, opened.manifest, opened.board) from None
 
 
 @app.command()
@@ -119,7 +142,7 @@ def run(folder: Path, source: Path, target: Path | None, network: str | None, js
     layouts = {p.name: p.layout for p in chosen.inputs if p.layout is not None}
     inputs = read_inputs(source, [(p.name, p.type) for p in chosen.inputs], layouts)
     with ERRORS.status(f"Running {len(inputs[0])} samples on {opened.board.name} …"):
-        elf = build_project(folder).elf
+        elf = _built(opened).elf
         result = run_firmware(opened.board, elf, inputs, [p.type for p in chosen.outputs], network=chosen.index)
     outputs = {port.name: array[:, 0] for port, array in zip(chosen.outputs, result.outputs, strict=True)}
     if target is not None:

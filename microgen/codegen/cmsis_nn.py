@@ -30,8 +30,9 @@ _DEFINITION = re.compile(r"^[A-Za-z_][\w \t*]*?\b(arm_\w+)\s*\(([^(){};]*)\)\s*\
 _OBJECT = re.compile(r"^(?:static |const |extern )*\w[\w \t*]*?\b(\w+)\s*\[[^\]]*\]\s*=", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_./-]+")
-_CORE_HEADER = re.compile(r"\w+\.h")
-# Where CMSIS-Core lies beside the tree in CMSIS 5, CMSIS 6, a pack folder and a vendored copy.
+# CMSIS 6 keeps what one architecture profile needs in a folder of its own.
+_CORE_HEADER = re.compile(r"(?:[\w-]+/)?\w+\.h")
+# Where CMSIS-Core lies beside the tree in CMSIS 5, CMSIS 6, a pack folder, a cache of packs and a vendored copy.
 _CORE_FOLDERS = (
     "CMSIS/Core/Include",
     "Core/Include",
@@ -40,6 +41,7 @@ _CORE_FOLDERS = (
     "../cmsis_core/Include",
     "../CMSIS_5/CMSIS/Core/Include",
     "../CMSIS_6/CMSIS/Core/Include",
+    "../../CMSIS/*/CMSIS/Core/Include",
 )
 _LICENSES = ("LICENSE", "LICENSE.txt")
 _MAX_FILE = 1 << 22
@@ -132,7 +134,7 @@ class Tree:
 
     def _headers(self, files: Iterable[Path]) -> dict[str, bytes]:
         include = self.root / "Include"
-        core = next((p for p in (self.root / f for f in _CORE_FOLDERS) if (p / _STAND_IN).is_file()), None)
+        core = _core_folder(self.root)
         found: dict[str, bytes] = {f"{FOLDER}/Include/{API_HEADER}": _bytes(include / API_HEADER)}
         pending = list(files)
         while pending:
@@ -153,6 +155,15 @@ class Tree:
                     found[target] = _bytes(header)
                     pending.append(header)
         return found
+
+
+def _core_folder(root: Path) -> Path | None:
+    """The folder of CMSIS-Core beside a tree; of several versions the newest."""
+    for pattern in _CORE_FOLDERS:
+        found = [path for path in root.glob(pattern) if (path / _STAND_IN).is_file()]
+        if found:
+            return max(found, key=lambda path: [int(number) for number in re.findall(r"\d+", path.as_posix())])
+    return None
 
 
 def load(root: Path) -> Tree:

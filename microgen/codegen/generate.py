@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from microgen import resources
+from microgen.boardfile import project_board_files
 from microgen.boards import Board
 from microgen.codegen import apis, cmsis_nn, cmsis_nn_header, kernels
 from microgen.codegen.applications import Parts, application_files
@@ -18,10 +19,10 @@ from microgen.codegen.manifest import manifest
 from microgen.codegen.options import NetworkInput, ProjectOptions, identifier
 from microgen.codegen.projects import Writer, select
 from microgen.codegen.projects.model import Group, Network, ProjectModel
-from microgen.codegen.tables import TABLE_ALIGNMENT
+from microgen.codegen.tables import TABLE_ALIGNMENT, section_macros
 from microgen.errors import UsageError
 from microgen.ops.call import Isa, Target
-from microgen.placement import Placement, make_placement
+from microgen.placement import Placement, check_patterns, make_placement
 
 SCRATCH_HEADER = "mg_scratch.h"
 
@@ -40,6 +41,7 @@ def generate(networks: Sequence[NetworkInput], board: Board, options: ProjectOpt
     assert all(network.plan.target == target for network in networks)
     render = make_renderer()
     views = [_network(network, options.version) for network in networks]
+    check_patterns(placement, [table.names for network in views for table in network.view.tables])
     runtime, runtime_files = _runtime(views, target)
     tree = target.library.tree if isinstance(target.library, Linked) else None
     linked = tree.files({f for n in views for f in n.view.library_functions}) if tree is not None else {}
@@ -76,11 +78,12 @@ def generate(networks: Sequence[NetworkInput], board: Board, options: ProjectOpt
         includes=(*project.includes, *interface.includes),
     )
     files = {
-        **_code(project, render, tree, placement),
+        **_code(project, render, tree, placement, api.hooks),
         "runtime/LICENSE": (resources.templates_dir() / "project" / "LICENSE-2.0.txt").read_bytes(),
         **runtime_files,
         **linked,
         **interface.files,
+        **project_board_files(board),
         **application_files(project, parts, render),
         "README.md": render(
             "project/README.md.j2",
@@ -143,16 +146,22 @@ def _network(network: NetworkInput, version: str) -> Network:
     return Network(view, version, network.model_file, network.model_sha256, network.example)
 
 
-def _code(project: ProjectModel, render: Render, tree: Tree | None, placement: Placement) -> dict[str, bytes]:
-    """The networks' own files."""
+def _code(
+    project: ProjectModel, render: Render, tree: Tree | None, placement: Placement, hooks: bool
+) -> dict[str, bytes]:
+    """The networks' own files; with ``hooks`` they can be compiled to call a function around each layer."""
     files: dict[str, bytes] = {}
     for network in project.networks:
+        macros, macro_of = section_macros(network.name, network.view.tables, placement)
         variables: dict[str, object] = {
             "network": network,
             "model": network.view,
             "library": tree,
             "placement": placement,
             "table_alignment": TABLE_ALIGNMENT,
+            "hooks": hooks,
+            "section_macros": macros,
+            "macro_of": macro_of,
         }
         files[f"{network.name}.h"] = render("model/model.h.j2", variables)
         files[f"{network.name}.c"] = render("model/model.c.j2", variables)

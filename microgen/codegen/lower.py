@@ -42,6 +42,7 @@ class _Builder:
     def build(self) -> ModelView:
         layers = tuple(self.layer(index, step) for index, step in enumerate(self.plan.steps))
         graph = self.plan.graph
+        self.tables.begin(None)
         inputs = tuple(self.port(index, value) for index, value in enumerate(graph.inputs))
         outputs = tuple(self.port(index, value) for index, value in enumerate(graph.outputs))
         tables = self.tables.tables
@@ -70,6 +71,7 @@ class _Builder:
     def layer(self, index: int, step: Step) -> LayerView:
         node = step.node
         assert isinstance(node.op, Op)
+        self.tables.begin(node.name)
         names = dict.fromkeys(self.link_name(call) for call in step.calls)
         return LayerView(
             index=index,
@@ -80,8 +82,13 @@ class _Builder:
             input_shapes=tuple(v.shape for v in node.inputs if v is not None and not v.is_const),
             output_shapes=tuple(value.shape for value in node.outputs),
             calls=tuple(self.call(index, node, call) for call in step.calls),
-            outputs=tuple(OutputView(i, self.address(v, 0), v.type.nbytes) for i, v in enumerate(node.outputs)),
+            inputs=tuple(self.tensor(i, v) for i, v in enumerate(node.inputs) if v is not None and not v.is_const),
+            outputs=tuple(self.tensor(i, v) for i, v in enumerate(node.outputs)),
         )
+
+    def tensor(self, index: int, value: Value) -> OutputView:
+        ctype = C_TYPES[value.type.dtype]
+        return OutputView(index, self.address(value, 0), value.type.nbytes, value.name, ctype, value.shape)
 
     def call(self, step: int, node: Node, call: Call) -> CallView:
         function = self.functions[call.function]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from microgen.codegen.options import NetworkInput, ProjectOptions
 from microgen.codegen.projects.model import Network, ProjectModel
 from microgen.mindir import Value
+from microgen.placement import Placement
 
 FORMAT = 2
 
@@ -35,13 +36,13 @@ def manifest(
             "tables": {pattern: region.name for pattern, region in project.placement.tables},
         },
         "arena": {"bytes": project.arena_bytes, "shared": project.shared_arena},
-        "networks": [_network(*pair) for pair in zip(inputs, project.networks, strict=True)],
+        "networks": [_network(*pair, project.placement) for pair in zip(inputs, project.networks, strict=True)],
         "files": {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
     }
     return (json.dumps(document, indent=2, ensure_ascii=True) + "\n").encode("ascii")
 
 
-def _network(given: NetworkInput, network: Network) -> dict[str, object]:
+def _network(given: NetworkInput, network: Network, placement: Placement) -> dict[str, object]:
     view, graph = network.view, given.plan.graph
     return {
         "name": network.name,
@@ -70,7 +71,16 @@ def _network(given: NetworkInput, network: Network) -> dict[str, object]:
         },
         "constants": {
             "bytes": view.const_bytes,
-            "tables": [{"symbol": t.symbol, "name": t.origin, "bytes": t.nbytes} for t in view.tables],
+            "tables": [
+                {
+                    "symbol": t.symbol,
+                    "name": t.origin,
+                    "layers": list(t.layers),
+                    "bytes": t.nbytes,
+                    "region": placement.region_of(*t.names).name,
+                }
+                for t in view.tables
+            ],
         },
     }
 

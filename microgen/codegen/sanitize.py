@@ -14,6 +14,14 @@ _C_COMMENT_SAFE = frozenset(
 _MARKDOWN_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 /.,:;=+-")
 _MAKE_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./, ")
 
+_KCONFIG_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-+.=,:;/()")
+
+# CMake's own targets under any generator, and those of the CMakeLists.txt that is written here.
+_CMAKE_TARGETS = frozenset(
+    """all all_build clean continuous depend edit_cache experimental help install list_install_components nightly
+    package package_source preinstall rebuild_cache run run_tests size test uninstall zero_check""".split()
+)
+
 # Keywords of C11 and C++20 and the macros of the headers that generated code includes.
 _RESERVED_WORDS_TEXT = """
 alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class co_await
@@ -29,7 +37,7 @@ _RESERVED_WORDS = frozenset(_RESERVED_WORDS_TEXT.split())
 _RESERVED_HEADERS_TEXT = """
 assert complex ctype errno fenv float inttypes iso646 limits locale malloc math memory setjmp signal stdalign stdarg
 stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath threads time uchar unistd wchar
-wctype main startup semihosting stack_paint
+wctype main startup semihosting stack_paint arduino
 """
 _RESERVED_HEADERS = frozenset(_RESERVED_HEADERS_TEXT.split())
 # With _t behind it, as generated code has it, each of these is a type of the C library.
@@ -100,6 +108,35 @@ def make(text: str) -> str:
     return "".join(c if c in _MAKE_SAFE else "_" for c in text)
 
 
+def cmake(text: str) -> str:
+    """``text`` for a comment or a quoted argument of CMake: letters, digits, spaces and ``_-+./,``, all else ``_``.
+
+    Quotes, ``\\``, ``$``, ``;`` and ``#`` would mean something there.
+    """
+    return "".join(c if c in _MAKE_SAFE else "_" for c in text)
+
+
+def cmake_target(text: str) -> str:
+    """A C identifier as the name of a CMake target: the names that CMake keeps for targets of its own, and ours of the
+    tools around a network, get ``_network`` behind them.
+    """
+    return f"{text}_network" if text.lower() in _CMAKE_TARGETS else text
+
+
+def yaml(text: str, limit: int = 200) -> str:
+    """``text`` as a double-quoted YAML scalar of printable ASCII, which is harmless in a comment, too."""
+    parts = []
+    for character in _cut(text, limit):
+        code = ord(character)
+        if 0x20 <= code < 0x7F:
+            parts.append("\\" + character if character in '"\\' else character)
+        elif 0xD800 <= code < 0xE000:
+            parts.append("\\ufffd")
+        else:
+            parts.append(_hex_escape(character))
+    return '"' + "".join(parts) + '"'
+
+
 def xml(text: str) -> str:
     """``text`` as XML character data or attribute value; characters that XML 1.0 forbids become U+FFFD."""
     named = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
@@ -120,6 +157,19 @@ def markdown(text: str, limit: int = 120) -> str:
         inside = character == "_" and (before + after).isascii() and before.isalnum() and after.isalnum()
         parts.append(character if inside or character in _MARKDOWN_PLAIN else f"&#{_legal(character)};")
     return "".join(parts)
+
+
+def kconfig(text: str) -> str:
+    """``text`` for a prompt in quotes, a comment or a help text of a Kconfig file: all but plain characters is ``_``.
+
+    What is left neither ends a string nor begins a macro call.
+    """
+    return "".join(c if c in _KCONFIG_SAFE else "_" for c in text)
+
+
+def properties(text: str) -> str:
+    """``text`` as a value in a file of ``key=value`` lines: one line of printable characters, no blanks at its ends."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 def _legal(character: str) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,20 +12,54 @@ from microgen.codegen.kernels import Field
 from microgen.codegen.literals import C_TYPES, array_literals, float_literal, int_literal, wrapped
 from microgen.mindir import Array, DType
 from microgen.ops.call import Const, FieldValue, Float, Int, Null, Struct
+from microgen.placement import Placement
 
 TABLE_ALIGNMENT = 16
+
+TABLE_SECTION = ".rodata.mg_weights_"
+"""With the region's name behind it, the section of tables that lie apart from the other weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A ``const`` array of the weights file: ``origin`` is the text, from the model, that says what it is."""
+    """A ``const`` array of the weights file: ``origin`` is the text, from the model, that says what it is; ``layers``
+    names the layers that read it.
+    """
 
     symbol: str
     ctype: str
-    elements: int
-    nbytes: int
+    data: Array = field(repr=False, compare=False)
     origin: str
-    lines: tuple[str, ...]
+    layers: tuple[str, ...] = ()
+
+    @property
+    def elements(self) -> int:
+        """Its length."""
+        return self.data.size
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return self.data.nbytes
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The text between the braces of its definition."""
+        return tuple(wrapped(array_literals(self.data)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a user can call it: its layers, the text that says what it is, the symbol."""
+        return (*self.layers, self.origin, self.symbol)
+
+
+@dataclass(frozen=True, slots=True)
+class SectionMacro:
+    """A macro of the weights file that puts a table into ``section``, which the linker places into ``region``."""
+
+    name: str
+    section: str
+    region: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +77,11 @@ class TablePool:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._tables: dict[tuple[str, bytes], Table] = {}
+        self._layer: tuple[str, ...] = ()
+
+    def begin(self, layer: str | None) -> None:
+        """What is added from here on belongs to the layer of that name; to none of them with None."""
+        self._layer = () if layer is None else (layer,)
 
     def add(self, role: str, origin: str, data: Array) -> Table:
         """The table that holds ``data``; the first ``role`` (part of an identifier) of equal tables names it."""
@@ -50,8 +89,10 @@ class TablePool:
         if key not in self._tables:
             symbol = self._unique(f"{self._prefix}_{role}")
             ctype = C_TYPES[DType(str(data.dtype))]
-            lines = tuple(wrapped(array_literals(data)))
-            self._tables[key] = Table(symbol, ctype, data.size, data.nbytes, origin, lines)
+            self._tables[key] = Table(symbol, ctype, data, origin)
+        table = self._tables[key]
+        layers = dict.fromkeys((*table.layers, *self._layer))
+        self._tables[key] = replace(table, layers=tuple(layers))
         return self._tables[key]
 
     def _unique(self, name: str) -> str:
@@ -115,6 +156,20 @@ class ParameterPool:
             case tuple():
                 assert field.count is not None and len(value) <= field.count, field.name
                 return "{" + ", ".join(int_literal(item.value) for item in value) + "}"
+
+
+def section_macros(
+    prefix: str, tables: Iterable[Table], placement: Placement
+) -> tuple[tuple[SectionMacro, ...], dict[str, SectionMacro]]:
+    """The macros for tables that do not lie with the other weights, and each such table's macro by its symbol."""
+    macros: dict[str, SectionMacro] = {}
+    of_table: dict[str, SectionMacro] = {}
+    for table in tables:
+        region = placement.region_of(*table.names).name
+        if region != placement["weights"].name:
+            macro = SectionMacro(f"{prefix.upper()}_IN_{region.upper()}", f"{TABLE_SECTION}{region}", region)
+            of_table[table.symbol] = macros.setdefault(region, macro)
+    return tuple(macros.values()), of_table
 
 
 def pointer(table: Table, ctype: str) -> str:

@@ -34,11 +34,16 @@ class CallView:
 
 @dataclass(frozen=True, slots=True)
 class OutputView:
-    """An output of a layer, for the trace: C expression of its address, size in bytes."""
+    """An output of a layer, or an input that it reads from the arena, for the trace and for hooks: C expression of its
+    address, size in bytes; ``name`` is raw text from the model.
+    """
 
     index: int
     address: str
     nbytes: int
+    name: str
+    ctype: str
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class LayerView:
     input_shapes: tuple[tuple[int, ...], ...]
     output_shapes: tuple[tuple[int, ...], ...]
     calls: tuple[CallView, ...]
+    inputs: tuple[OutputView, ...]
     outputs: tuple[OutputView, ...]
 
 

@@ -33,9 +33,11 @@
 #define FAULT_EXIT_CODE 120
 #define FAULT_STACK_BYTES 1024
 
+/* The destination is volatile so that the compiler does not make a call of memcpy of the loop that copies: memcpy
+ * itself may have to be copied first. */
 struct copy {
     const uint32_t *from;
-    uint32_t *to;
+    volatile uint32_t *to;
     size_t bytes;
 };
 struct zero {
@@ -43,8 +45,12 @@ struct zero {
     size_t bytes;
 };
 struct fence {
-    uint32_t origin, bytes, writable;
+    uint32_t origin, bytes, kind;
 };
+/* Kinds of memory behind the fence. */
+#define READ_ONLY 0u
+#define DATA 1u
+#define DATA_AND_CODE 2u
 
 /* From the linker script. */
 extern const struct copy __copy_table[], __copy_table_end[];
@@ -160,16 +166,17 @@ __attribute__((naked)) void Fault_Handler(void)
                      : "i"(FAULT_STACK_BYTES));
 }
 
-static void set_region(uint32_t number, uint32_t origin, uint32_t bytes, uint32_t writable)
+static void set_region(uint32_t number, uint32_t origin, uint32_t bytes, uint32_t kind)
 {
+    const uint32_t never_executed = kind == DATA ? 1u : 0u;
     MPU_RNR = number;
 #if ARMV8M
-    const uint32_t access = writable != 0u ? (1u << 1) | 1u : 3u << 1; /* read-write, never executed : read-only */
+    const uint32_t access = (kind == READ_ONLY ? 3u << 1 : 1u << 1) | never_executed;
     MPU_RBAR = origin | access;
     MPU_RLAR = ((origin + bytes - 1u) & ~31u) | 1u;
 #else
     const uint32_t log2 = 31u - (uint32_t)__builtin_clz(bytes);
-    const uint32_t access = writable != 0u ? (1u << 28) | (3u << 24) : 6u << 24;
+    const uint32_t access = (kind == READ_ONLY ? 6u << 24 : 3u << 24) | (never_executed << 28);
     MPU_RBAR = origin;
     MPU_RASR = access | (3u << 16) | ((log2 - 1u) << 1) | 1u; /* normal memory, write-back */
 #endif
@@ -208,7 +215,7 @@ static void fence_memory(void)
                 semihost_puts("startup: the MPU has too few regions for the memory map of this board\n");
                 semihost_exit(FAULT_EXIT_CODE);
             }
-            set_region(used++, origin, piece, fence->writable);
+            set_region(used++, origin, piece, fence->kind);
             origin += piece;
             left -= piece;
         }

@@ -12,12 +12,14 @@ from typing import ClassVar
 import numpy as np
 
 from microgen import resources
-from microgen.boards import load_board
+from microgen.boards import Board, load_board
 from microgen.codegen import NetworkInput, ProjectOptions, generate
+from microgen.codegen.environment import make_renderer
 from microgen.example import make_example
 from microgen.mindir import Array, DType, Graph, Node, QuantParams, TensorType, Value
 from microgen.ops.base import Op, Sample
 from microgen.ops.call import Call, Const, Context, Float, Input, Int, Null, Output, Scratch, Struct, Target, ints
+from microgen.placement import make_placement
 from microgen.plan import make_plan
 
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror")
@@ -309,3 +311,9 @@ def run_on_host(folder: Path, graph: Graph, compiler: str, *flags: str) -> list[
     done = subprocess.run([program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
+
+
+def linker_script(board: Board, place: dict[str, str], stack_size: int = 4096) -> str:
+    """The linker script of an application on ``board``."""
+    variables = {"board": board, "placement": make_placement(board, place), "stack_size": stack_size}
+    return make_renderer()("gcc/linker.ld.j2", variables).decode()

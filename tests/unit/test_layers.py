@@ -19,6 +19,8 @@ ALLOWED: dict[str, set[str]] = {
     "cores": {"errors"},
     "boards": {"errors", "resources", "cores"},
     "placement": {"errors", "boards"},
+    "boardfile": {"errors", "boards"},
+    "packs": {"errors", "boards", "cores"},
     "mindir": {"errors"},
     "ops": {"errors", "mindir", "arith"},
     "frontends": {"errors", "mindir", "ops"},
@@ -27,9 +29,9 @@ ALLOWED: dict[str, set[str]] = {
     "plan": {"errors", "mindir", "ops"},
     "runtime": {"errors", "mindir", "ops"},
     "quantize": {"errors", "arith", "arrays", "mindir", "ops", "passes", "runtime"},
-    "codegen": {"errors", "arith", "mindir", "ops", "plan", "boards", "cores", "placement", "resources"},
+    "codegen": {"errors", "arith", "mindir", "ops", "plan", "boardfile", "boards", "cores", "placement", "resources"},
     "target": {"errors", "boards", "cores", "resources"},
-    "project": {"errors", "mindir", "boards"},
+    "project": {"errors", "mindir", "boardfile", "boards"},
     "arrays": {"errors", "mindir", "arith"},
 }
 

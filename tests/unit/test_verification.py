@@ -12,7 +12,7 @@ from microgen.ops import sampling
 from microgen.ops.dequantize import Dequantize
 from microgen.ops.quantize import Quantize
 from microgen.passes import optimize
-from microgen.verification import Verdict, _behind_floats, _first_difference, _Layer, sample_inputs
+from microgen.verification import Verdict, behind_floats, _first_difference, _Layer, sample_inputs
 
 
 def layer(host: Any, device: Any, *, rounded: bool = False) -> _Layer:
@@ -33,7 +33,7 @@ def test_integers_are_compared_byte_for_byte() -> None:
 
 
 @pytest.mark.parametrize(("device", "good"), [(3, True), (1, True), (4, False), (0, False)])
-def test_integers_behind_floats_may_be_a_step_off(device: int, good: bool) -> None:
+def test_integersbehind_floats_may_be_a_step_off(device: int, good: bool) -> None:
     result = layer(np.int8([2]), np.int8([device]), rounded=True)
     assert (_first_difference([result], 0) is None) == good
     assert not result.is_exact
@@ -60,15 +60,15 @@ def test_zeros_leave_no_room() -> None:
     assert _first_difference([layer(F32([0.0]), F32([1e-30]))], 0) is not None
 
 
-def test_what_lies_behind_floats() -> None:
+def test_what_liesbehind_floats() -> None:
     source = Value("x", TensorType(DType.FLOAT32, (4,)))
     quant = QuantParams.per_tensor(0.1, 0)
     (first,) = sampling.single(Quantize(), "q", [source], quant).graph.nodes
     graph = sampling.single(Quantize(), "q", [source], quant).graph
-    assert _behind_floats(graph) == set(graph.outputs)
+    assert behind_floats(graph) == set(graph.outputs)
     assert first.output.type.quant == quant
     whole = sampling.single(Dequantize(), "d", [sampling.int8((4,))], None).graph
-    assert _behind_floats(optimize(whole)) == set()
+    assert behind_floats(optimize(whole)) == set()
 
 
 def test_verdicts_in_words() -> None:

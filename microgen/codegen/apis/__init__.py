@@ -1,7 +1,9 @@
 """Interfaces to the networks besides our own, one module each, found by scanning.
 
-An API module defines ``NAME``, what ``--api`` calls it, and ``files(project, render)``, which returns the files that
-it adds to the project. They only call the functions of ``<name>.h``, so every project has those as well.
+An API module defines ``NAME``, what ``--api`` calls it, ``HOOKS``, whether it can make use of a function that the
+networks call before and after each layer (compiled with ``-D<NAME>_HOOKS``), and ``files(project, render)``, which
+returns the files that it adds to the project. They only call the functions of ``<name>.h``, so every project has those
+as well.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ class Api:
     """An interface. ``files`` is given the project without the groups ``api``, ``application`` and ``example``."""
 
     name: str
+    hooks: bool
     files: Callable[[ProjectModel, Render], ApiFiles]
 
 
@@ -52,8 +55,8 @@ def apis() -> dict[str, Api]:
         module = importlib.import_module(f"{__name__}.{info.name}")
         if hasattr(module, "NAME"):
             assert module.NAME not in found and module.NAME != NATIVE, module.NAME
-            found[module.NAME] = Api(module.NAME, module.files)
-    return {NATIVE: Api(NATIVE, _native), **dict(sorted(found.items()))}
+            found[module.NAME] = Api(module.NAME, module.HOOKS, module.files)
+    return {NATIVE: Api(NATIVE, False, _native), **dict(sorted(found.items()))}
 
 
 def select(name: str) -> Api:

@@ -1,202 +1,149 @@
-"""A workspace for IAR Embedded Workbench for Arm: .eww, .ewp (Debug and Release), .icf, start-up and an example.
-
-Only options that differ from the IDE's defaults or that decide what is built are written; the IDE fills in the
-rest. Option names, nesting and versions follow projects saved by EWARM 8.50, and by 9.40 for cores that 8.50
-does not know.
-"""
+"""A workspace for IAR Embedded Workbench for Arm: .eww, .ewp (Debug and Release), .ewd, .icf, start-up and self-test."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
+from microgen.boards import Board
 from microgen.codegen.environment import Render
+from microgen.codegen.projects.iar_debugger import DEBUGGER_TOOLS, PLUGINS
+from microgen.codegen.projects.iar_format import Generation, Tool, core_number, fpu_number, tools
+from microgen.codegen.projects.iar_options import PROJECT_TOOLS
 from microgen.codegen.projects.model import ProjectModel
+from microgen.codegen.tables import TABLE_SECTION
 
 NAME = "iar"
 NEEDS = frozenset({"example"})
 
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One ``<option>``: ``version`` is None for options without one."""
-
-    name: str
-    states: tuple[str, ...]
-    version: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The ``<settings>`` of one tool; ``data_version`` is None for tools without options."""
-
-    name: str
-    archive_version: int
-    data_version: int | None
-    debug: int
-    options: tuple[Option, ...]
+# (level, strategy): level 3 is high; strategy 0 is balanced, 1 is size, 2 is speed.
+_RELEASE = {"speed": (3, 2), "size": (3, 1), "ram": (3, 0)}
+_DEBUG = (0, 0)
+# Which transformations are on at these levels.
+_TRANSFORMATIONS = {0: "00000000", 3: "11111110"}
+_GROUPS = (("Model", "model"), ("Runtime", "runtime"), ("CMSIS-NN", "cmsis_nn"), ("API", "api"))
+_NO_DEVICE = "Default\tNone"
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A build configuration."""
+    """A build configuration: its settings in .ewp and in .ewd; ``debug`` is 1 or 0."""
 
     name: str
     debug: int
-    settings: tuple[Settings, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Schema:
-    """The format versions that one generation of the IDE writes."""
-
-    file: int
-    general: int
-    compiler: int
-    assembler: int
-    linker: int
-    core_list: int
-
-
-_EWARM_8 = _Schema(file=3, general=31, compiler=36, assembler=10, linker=23, core_list=28)
-_EWARM_9 = _Schema(file=4, general=36, compiler=38, assembler=12, linker=27, core_list=33)
-
-# The core's number in the IDE's list and the oldest format that knows it.
-_CORES = {
-    "cortex-m3": (38, _EWARM_8),
-    "cortex-m4": (39, _EWARM_8),
-    "cortex-m4f": (39, _EWARM_8),
-    "cortex-m7": (41, _EWARM_8),
-    "cortex-m7dp": (41, _EWARM_8),
-    "cortex-m33": (59, _EWARM_8),
-    "cortex-m55": (63, _EWARM_9),
-}
-# By the value of --fpu: none, VFPv4 and VFPv5 with single precision, VFPv5 with double.
-_FPU = {"none": 0, "VFPv4_sp": 4, "VFPv5_sp": 6, "VFPv5_d16": 7}
-# (level, strategy): level 3 is high; strategy 1 is size, 2 is speed.
-_RELEASE = {"speed": (3, 2), "size": (3, 1), "ram": (3, 1)}
-_DEBUG = (0, 0)
+    project: tuple[Tool, ...]
+    debugger: tuple[Tool, ...]
 
 
 def hint(project: ProjectModel) -> str:
     """How to use the workspace."""
-    return f"`iar/{project.name}.eww` is a workspace for IAR Embedded Workbench for Arm."
+    return (
+        f"`iar/{project.name}.eww` is a workspace for IAR Embedded Workbench for Arm. Its Debug configuration tests "
+        "the networks on themselves in the simulator and prints the result in the window Terminal I/O."
+    )
 
 
 def files(project: ProjectModel, render: Render) -> dict[str, bytes]:
-    """The files of ``iar/``."""
-    _, schema = _CORES[project.board.core.name]
-    groups = {
-        "Model": (*project.group("model").sources, *project.group("model").headers),
-        "Runtime": (*project.group("runtime").sources, *project.group("runtime").headers),
-        **_linked(project),
-        "Application": (*project.group("example").sources, *project.group("example").headers, "iar/cstartup.c"),
-    }
+    """The files of ``iar/``. UsageError for a processor that the IDE's format names in an unknown way."""
+    number, generation = core_number(project.board.core)
+    groups = {title: _listed(project, name) for title, name in _GROUPS}
+    groups["Application"] = (*_listed(project, "example"), "iar/cstartup.c")
     variables = {
         "project": project,
-        "configurations": (_configuration(project, "Debug"), _configuration(project, "Release")),
-        "file_version": schema.file,
-        "groups": {name: [_from_project(path) for path in paths] for name, paths in groups.items()},
+        "placement": project.placement,
+        "configurations": [_configuration(project, name, number, generation) for name in ("Debug", "Release")],
+        "file_version": generation.file_version,
+        "groups": {name: [_from_project(path) for path in paths] for name, paths in groups.items() if paths},
+        "plugins": PLUGINS,
+        "table_section": TABLE_SECTION,
+        "code_objects": _code_objects(project),
     }
+    name = project.name
     return {
-        f"iar/{project.name}.eww": render("iar/workspace.eww.j2", variables),
-        f"iar/{project.name}.ewp": render("iar/project.ewp.j2", variables),
-        f"iar/{project.name}.icf": render("iar/linker.icf.j2", variables),
+        f"iar/{name}.eww": render("iar/workspace.eww.j2", variables),
+        f"iar/{name}.ewp": render("iar/project.ewp.j2", variables),
+        f"iar/{name}.ewd": render("iar/debugger.ewd.j2", variables),
+        f"iar/{name}.icf": render("iar/linker.icf.j2", variables),
         "iar/cstartup.c": render("iar/cstartup.c.j2", variables),
     }
 
 
-def _linked(project: ProjectModel) -> dict[str, tuple[str, ...]]:
-    """The group of a linked CMSIS-NN; none without one."""
-    group = project.group("cmsis_nn")
-    return {"CMSIS-NN": (*group.sources, *group.headers)} if group.sources else {}
+def _listed(project: ProjectModel, name: str) -> tuple[str, ...]:
+    group = project.group(name)
+    return (*group.sources, *group.headers)
+
+
+def _code_objects(project: ProjectModel) -> list[str]:
+    """The object files with the networks' code."""
+    weights = {f"{network.name}_weights" for network in project.networks}
+    stems = [PurePosixPath(path).stem for path in project.network_sources]
+    return [f"{stem}.o" for stem in stems if stem not in weights]
 
 
 def _from_project(path: str) -> str:
     """A path of the project folder as the IDE writes it, seen from ``iar/``."""
-    return "$PROJ_DIR$\\..\\" + path.replace("/", "\\")
+    return "$PROJ_DIR$\\.." if path == "." else "$PROJ_DIR$\\..\\" + path.replace("/", "\\")
 
 
-def _configuration(project: ProjectModel, name: str) -> Configuration:
+def device(board: Board) -> str:
+    """The chip as the IDE's list has it, where that follows from its CMSIS name; else the entry for none."""
+    if board.vendor.partition(":")[0] == "STMicroelectronics":
+        # Package and temperature range are no part of it: STM32L4R5ZITx is "STM32L4R5ZI".
+        name = re.sub(r"(?<=\w{11})[A-Z]x.*", "", board.device.partition(":")[0])
+        return f"{name}\tST {name}"
+    return _NO_DEVICE
+
+
+def _configuration(project: ProjectModel, name: str, number: int, generation: Generation) -> Configuration:
     debug = name == "Debug"
-    level, strategy = _DEBUG if debug else _RELEASE[project.optimize]
-    _, schema = _CORES[project.board.core.name]
-    flag = int(debug)
+    states = {
+        "General": _general(project, name, number, generation),
+        "ICCARM": _compiler(project, debug),
+        "AARM": {"ADebug": str(int(debug))},
+        "ILINK": {"IlinkOutputFile": f"{project.name}.out", "IlinkIcfFile": f"$PROJ_DIR$\\{project.name}.icf"},
+    }
+    product = {"OCProductVersion": generation.product, "OCLastSavedByProductVersion": generation.product}
     return Configuration(
         name,
-        flag,
-        (
-            Settings("General", 3, schema.general, flag, _general(project, name, schema)),
-            Settings("ICCARM", 2, schema.compiler, flag, _compiler(project, debug, level, strategy)),
-            Settings("AARM", 2, schema.assembler, flag, (Option("ADebug", (str(flag),)),)),
-            Settings("OBJCOPY", 0, 1, flag, (Option("OOCObjCopyEnable", ("0",)),)),
-            Settings("BICOMP", 0, None, flag, ()),
-            Settings("ILINK", 0, schema.linker, flag, _linker(project, debug)),
-            Settings("IARCHIVE", 0, 0, flag, (Option("IarchiveOverride", ("0",)),)),
-        ),
+        int(debug),
+        tuple(tools(PROJECT_TOOLS, generation, states)),
+        tuple(tools(DEBUGGER_TOOLS, generation, {"C-SPY": product})),
     )
 
 
-def _general(project: ProjectModel, configuration: str, schema: _Schema) -> tuple[Option, ...]:
+def _general(project: ProjectModel, name: str, number: int, generation: Generation) -> Mapping[str, str]:
     core = project.board.core
-    number = str(_CORES[core.name][0])
-    fpu = next(flag.removeprefix("--fpu=") for flag in core.iar_flags if flag.startswith("--fpu="))
-    dsp = core.isa != "portable"
-    return (
-        Option("ExePath", (f"{configuration}\\Exe",)),
-        Option("ObjPath", (f"{configuration}\\Obj",)),
-        Option("ListPath", (f"{configuration}\\List",)),
-        Option("GEndianMode", ("0",)),
-        Option("GOutputBinary", ("0",)),
-        Option("OGCoreOrChip", ("0",)),
-        Option("GRuntimeLibSelect", ("1",), 0),
-        Option("GRuntimeLibSelectSlave", ("1",), 0),
-        Option("OGChipSelectEditMenu", ("Default\tNone",)),
-        Option("GenLowLevelInterface", ("1",)),
-        Option("CoreVariant", (number,), schema.core_list),
-        Option("GBECoreSlave", (number,), schema.core_list),
-        Option("GFPUCoreSlave2", (number,), schema.core_list),
-        Option("FPU2", (str(_FPU[fpu]),), 0),
-        Option("NrRegs", ("1" if core.fpu != "none" else "0",), 0),
-        Option("NEON", ("1" if core.isa == "mve" else "0",)),
-        Option("DSPExtension", (str(int(dsp)),)),
-        Option("TrustZone", ("0",)),
-    )
+    lists = ("CoreVariant", "GBECoreSlave", "GFPUCoreSlave2", "OG_32_64DeviceCoreSlave")
+    folders = {"ExePath": "Exe", "ObjPath": "Obj", "ListPath": "List", "BrowseInfoPath": "BrowseInfo"}
+    return {
+        **{option: str(number) for option in lists},
+        **{option: f"{name}\\{folder}" for option, folder in folders.items()},
+        "BuildFilesPath": name,
+        "OGProductVersion": generation.product,
+        "OGLastSavedByProductVersion": generation.product,
+        "OGChipSelectEditMenu": device(project.board),
+        "GFPUDeviceSlave": device(project.board),
+        "FPU2": str(fpu_number(core)),
+        # 16 registers for doubles.
+        "NrRegs": str(int(fpu_number(core) != 0)),
+        # The name that the IDE gives to Helium's switch, too.
+        "NEON": str(int(core.mve != "none")),
+        "DSPExtension": str(int(core.dsp)),
+        # Semihosting: what the program prints goes to the debugger.
+        "GenLowLevelInterface": str(int(name == "Debug")),
+    }
 
 
-def _compiler(project: ProjectModel, debug: bool, level: int, strategy: int) -> tuple[Option, ...]:
-    includes = tuple(_from_project(f).removesuffix("\\.") for f in project.includes)
-    return (
-        Option("CCDefines", (*project.defines, *(() if debug else ("NDEBUG",)))),
-        Option("CCIncludePath2", includes),
-        Option("CCDebugInfo", ("1",)),
-        Option("CCOptLevel", (str(level),)),
-        Option("CCOptLevelSlave", (str(level),)),
-        Option("CCOptStrategy", (str(strategy),), 0),
-        Option("CCOptStrategySlave", (str(strategy),), 0),
-        Option("CCAllowList", ("00000000" if debug else "11111110",), 1),
-        Option("CCOptimizationNoSizeConstraints", ("0",)),
-        Option("CCDiagWarnAreErr", ("0",)),
-        Option("CCRequirePrototypes", ("0",)),
-        Option("CCSignedPlainChar", ("1",)),
-        Option("IProcessorMode2", ("1",)),
-        Option("IccLang", ("0",)),
-        Option("IccCDialect", ("1",)),
-        Option("IccAllowVLA", ("0",)),
-        Option("IccFloatSemantics", ("0",)),
-        Option("OutputFile", ("$FILE_BNAME$.o",)),
-    )
-
-
-def _linker(project: ProjectModel, debug: bool) -> tuple[Option, ...]:
-    return (
-        Option("IlinkOutputFile", (f"{project.name}.out",)),
-        Option("IlinkDebugInfoEnable", ("1",)),
-        Option("IlinkMapFile", ("1",)),
-        Option("IlinkIcfOverride", ("1",)),
-        Option("IlinkIcfFile", (f"$PROJ_DIR$\\{project.name}.icf",)),
-        Option("IlinkAutoLibEnable", ("1",)),
-        Option("IlinkOverrideProgramEntryLabel", ("0",)),
-        Option("IlinkProgramEntryLabel", ("__iar_program_start",)),
-        Option("IlinkLowLevelInterfaceSlave", ("1" if debug else "0",)),
-        Option("IlinkWarningsAreErrors", ("0",)),
-    )
+def _compiler(project: ProjectModel, debug: bool) -> Mapping[str, str | tuple[str, ...]]:
+    level, strategy = _DEBUG if debug else _RELEASE[project.optimize]
+    return {
+        "CCDefines": (*project.defines, "SELFTEST_PRINT" if debug else "NDEBUG"),
+        "CCIncludePath2": tuple(_from_project(folder) for folder in project.includes),
+        "CCOptLevel": str(level),
+        "CCOptLevelSlave": str(level),
+        "CCOptStrategy": str(strategy),
+        "CCOptStrategySlave": str(strategy),
+        "CCAllowList": _TRANSFORMATIONS[level],
+    }

@@ -1,0 +1,144 @@
+"""compare: where paths part ways, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from microgen.arrays import read_inputs
+from microgen.boards import load_board
+from microgen.cli.app import app
+from microgen.cli.output import ERRORS, Report
+from microgen.cli.parameters import Names, compile_options, compiled_models, json_option, model_argument, options_of
+from microgen.compare import Comparison, compare_paths, make_observer
+from microgen.compare.observe import QEMU, reference
+from microgen.compiler import Compiled
+from microgen.errors import UsageError, one_line
+from microgen.runtime.delegate import REFERENCE, known_paths
+from microgen.verification import sample_inputs
+
+# Which board the graph is compiled for where no path names one: layers are the same for all.
+_ANY_BOARD = "mps2-an386"
+
+
+@app.command("compare")
+@model_argument
+@click.option(
+    "--paths",
+    type=Names(),
+    required=True,
+    metavar="P,…",
+    help=f"What to compare with the reference: {', '.join(known_paths())}, {QEMU}BOARD.",
+)
+@click.option("--input", "source", type=click.Path(path_type=Path), help="Samples (.npy or .npz, samples first).")
+@click.option(
+    "--samples",
+    type=click.IntRange(0, 10_000),
+    default=10,
+    show_default=True,
+    help="Without --input: random inputs, besides all lowest, all highest and all zero point.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random inputs.")
+@compile_options
+@json_option
+def compare_command(
+    model: Path,
+    paths: tuple[str, ...],
+    source: Path | None,
+    samples: int,
+    seed: int,
+    json_target: str | None,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Run MODEL on several paths and find the first layer where one is not the reference.
+
+    Ends with 1 where a path is further off than it may be: exact paths by a bit, others by a step or by 1e-5.
+    """
+    report = Report(json_target)
+    chosen = options_of({**options, "projects": ("make",)})
+    compiled_for: dict[str, Compiled] = {}
+
+    def compile_for(board: str) -> Compiled:
+        if board not in compiled_for:
+            target = load_board(board)
+            if target.emulator is None:
+                raise UsageError(f"board {board} has no emulator", where="--paths", hint="See: microgen boards")
+            compiled_for[board] = compiled_models((model,), target, chosen)[0]
+        return compiled_for[board]
+
+    boards = [path.removeprefix(QEMU) for path in paths if path.startswith(QEMU)]
+    compiled = compile_for(boards[0] if boards else _ANY_BOARD)
+    observers = {path: make_observer(path, compile_for, compiled) for path in paths if path != REFERENCE}
+    types = [value.type for value in compiled.graph.inputs]
+    if source is None:
+        inputs = sample_inputs(types, samples, seed)
+    else:
+        inputs = read_inputs(source, [(v.name, v.type) for v in compiled.graph.inputs])
+    expected = reference(compiled, inputs)
+    found = []
+    for path, observe in observers.items():
+        with ERRORS.status(f"Running {one_line(path)} …"):
+            target = compiled_for.get(path.removeprefix(QEMU), compiled)
+            found.append(compare_paths(target, expected, observe(inputs)))
+    report.say(f"{model.name}: {len(inputs[0]) if inputs else 1} inputs, {len(compiled.graph.nodes)} layers")
+    report.table(
+        [("path", False), ("agree", True), ("bit for bit", True), ("largest step", True), ("first difference", False)],
+        [
+            [c.path, f"{c.agreeing} of {c.layers}", f"{c.exact} of {c.layers}", str(c.largest_steps), _first(c)]
+            for c in found
+        ],
+    )
+    for comparison in found:
+        _explain(report, comparison)
+    report.json({"model": str(model), "samples": len(inputs[0]), "paths": [_json(c) for c in found]})
+    if not all(c.agrees for c in found):
+        raise SystemExit(1)
+
+
+def _first(comparison: Comparison) -> str:
+    if comparison.fault:
+        return "ended early"
+    if comparison.disagreement is None:
+        return "-"
+    d = comparison.disagreement
+    return f"layer {d.layer} {d.node.op.name}: {d.cause.kind}"
+
+
+def _explain(report: Report, comparison: Comparison) -> None:
+    if comparison.fault:
+        report.say()
+        report.say(f"{comparison.path} ended early: {comparison.fault}")
+        if "stack" in comparison.fault:
+            report.say("  Likely cause: stack overflow. Give the application a larger stack and run it again.")
+        return
+    d = comparison.disagreement
+    if d is None:
+        return
+    report.say()
+    report.say(f"{d.path}: layer {d.layer} {one_line(d.node.name, 80)} ({d.node.op.name}) differs first")
+    report.say(
+        f"  sample {d.sample}, invocation {d.invocation}, element {list(d.element)}: reference {d.reference}, "
+        f"{d.path} {d.found}; {d.differing} of {d.elements} elements differ"
+    )
+    report.say(f"  Likely cause: {d.cause.kind}: {d.cause.why}")
+    report.say(f"  To confirm: {d.cause.confirm}")
+
+
+def _json(comparison: Comparison) -> dict[str, Any]:
+    d = comparison.disagreement
+    return {
+        "path": comparison.path,
+        "layers": comparison.layers,
+        "agreeing": comparison.agreeing,
+        "bit_exact": comparison.exact,
+        "largest_step": comparison.largest_steps,
+        "fault": comparison.fault or None,
+        "disagreement": None
+        if d is None
+        else {"layer": d.layer, "name": d.node.name, "op": d.node.op.name, "sample": d.sample,
+              "invocation": d.invocation, "element": list(d.element), "reference": d.reference, "found": d.found,
+              "differing": d.differing, "elements": d.elements, "cause": d.cause.kind, "why": d.cause.why,
+              "confirm": d.cause.confirm},
+    }  # fmt: skip
