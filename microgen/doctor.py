@@ -10,10 +10,17 @@ from microgen.target.counting import plugin_path
 from microgen.target.toolchain import INSTALL_HINTS, tool_version
 
 _TOOLS = (
-    ("arm-none-eabi-gcc", "build, run, verify, bench"),
-    ("make", "build, run, verify, bench"),
-    ("qemu-system-arm", "run, verify, bench"),
+    ("arm-none-eabi-gcc", "build, run, verify, bench", False),
+    ("make", "build, run, verify, bench", False),
+    ("qemu-system-arm", "run, verify, bench", False),
+    ("cmake", "build and run of projects for CMake alone", True),
 )
+# Package → what it is for, and the extra that brings it.
+_EXTRAS = {
+    "onnxruntime": ("the paths cpu and ort", "cpu"),
+    "pillow": ("photographs as calibration data", "images"),
+    "matplotlib": ("quantize --plot", "plots"),
+}
 _PACKAGES = ("numpy", "jinja2", "click", "rich", "tflite", "flatbuffers", "pyelftools", "pyyaml")
 
 
@@ -21,7 +28,7 @@ _PACKAGES = ("numpy", "jinja2", "click", "rich", "tflite", "flatbuffers", "pyelf
 class Finding:
     """One tool or package: ``version`` is empty when it is missing, ``hint`` then says how to get it.
 
-    What is ``optional`` has a substitute that the hint names.
+    What is ``optional`` serves one purpose, or has a substitute that the hint names.
     """
 
     name: str
@@ -34,11 +41,11 @@ class Finding:
 def examine() -> list[Finding]:
     """Everything that microgen's commands need, in a fixed order."""
     findings = []
-    for name, purpose in _TOOLS:
+    for name, purpose, optional in _TOOLS:
         try:
-            findings.append(Finding(name, purpose, tool_version(name), ""))
+            findings.append(Finding(name, purpose, tool_version(name), "", optional))
         except ToolMissing:
-            findings.append(Finding(name, purpose, "", INSTALL_HINTS.get(name, "")))
+            findings.append(Finding(name, purpose, "", INSTALL_HINTS.get(name, ""), optional))
     try:
         findings.append(Finding("QEMU plugin", "fast counting in bench", f"compiled: {plugin_path().name}", ""))
     except MicrogenError as error:
@@ -46,4 +53,10 @@ def examine() -> list[Finding]:
         findings.append(Finding("QEMU plugin", "fast counting in bench", "", hint, optional=True))
     for name in _PACKAGES:
         findings.append(Finding(name, "Python package", importlib.metadata.version(name), ""))
+    for name, (purpose, extra) in _EXTRAS.items():
+        try:
+            findings.append(Finding(name, purpose, importlib.metadata.version(name), "", optional=True))
+        except importlib.metadata.PackageNotFoundError:
+            hint = f'Install it: pip install "microgen[{extra}]"'
+            findings.append(Finding(name, purpose, "", hint, optional=True))
     return findings

@@ -12,10 +12,11 @@ from microgen.boards import load_board
 from microgen.cli.app import app
 from microgen.cli.output import ERRORS, Report
 from microgen.cli.parameters import Names, compile_options, compiled_models, json_option, model_argument, options_of
-from microgen.compare import Comparison, compare_paths, make_observer
+from microgen.compare import Comparison, LogComparison, compare_log, compare_paths, make_observer
 from microgen.compare.observe import QEMU, reference
 from microgen.compiler import Compiled
 from microgen.errors import UsageError, one_line
+from microgen.example import example_input
 from microgen.runtime.delegate import REFERENCE, known_paths
 from microgen.verification import sample_inputs
 
@@ -28,9 +29,13 @@ _ANY_BOARD = "mps2-an386"
 @click.option(
     "--paths",
     type=Names(),
-    required=True,
     metavar="P,…",
     help=f"What to compare with the reference: {', '.join(known_paths())}, {QEMU}BOARD.",
+)
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path),
+    help="The log of a real board that ran the self-test with its trace define.",
 )
 @click.option("--input", "source", type=click.Path(path_type=Path), help="Samples (.npy or .npz, samples first).")
 @click.option(
@@ -45,7 +50,8 @@ _ANY_BOARD = "mps2-an386"
 @json_option
 def compare_command(
     model: Path,
-    paths: tuple[str, ...],
+    paths: tuple[str, ...] | None,
+    log: Path | None,
     source: Path | None,
     samples: int,
     seed: int,
@@ -57,6 +63,9 @@ def compare_command(
     Ends with 1 where a path is further off than it may be: exact paths by a bit, others by a step or by 1e-5.
     """
     report = Report(json_target)
+    if paths is None and log is None:
+        raise UsageError("one of --paths and --log is needed", hint=f"For example: --paths c,{QEMU}{_ANY_BOARD}")
+    paths = paths or ()
     chosen = options_of({**options, "projects": ("make",)})
     compiled_for: dict[str, Compiled] = {}
 
@@ -83,18 +92,39 @@ def compare_command(
             target = compiled_for.get(path.removeprefix(QEMU), compiled)
             found.append(compare_paths(target, expected, observe(inputs)))
     report.say(f"{model.name}: {len(inputs[0]) if inputs else 1} inputs, {len(compiled.graph.nodes)} layers")
-    report.table(
-        [("path", False), ("agree", True), ("bit for bit", True), ("largest step", True), ("first difference", False)],
-        [
-            [c.path, f"{c.agreeing} of {c.layers}", f"{c.exact} of {c.layers}", str(c.largest_steps), _first(c)]
-            for c in found
-        ],
-    )
+    if found:
+        report.table(
+            [("path", False), ("agree", True), ("bit for bit", True), ("largest step", True), ("first", False)],
+            [
+                [c.path, f"{c.agreeing} of {c.layers}", f"{c.exact} of {c.layers}", str(c.largest_steps), _first(c)]
+                for c in found
+            ],
+        )
     for comparison in found:
         _explain(report, comparison)
-    report.json({"model": str(model), "samples": len(inputs[0]), "paths": [_json(c) for c in found]})
-    if not all(c.agrees for c in found):
+    read = _compare_log(report, compiled, log, source) if log is not None else None
+    content: dict[str, Any] = {"model": str(model), "samples": len(inputs[0]), "paths": [_json(c) for c in found]}
+    if read is not None:
+        content["log"] = {"layers": read.layers, "reported": read.reported, "agreeing": read.agreeing,
+                          "first": None if read.first is None else read.first[0]}  # fmt: skip
+    report.json(content)
+    if not all(c.agrees for c in found) or (read is not None and not read.agrees):
         raise SystemExit(1)
+
+
+def _compare_log(report: Report, compiled: Compiled, log: Path, source: Path | None) -> LogComparison:
+    """Prints how a board's log compares, for the self-test's input or the first sample of ``source``."""
+    ports = [(v.name, v.type) for v in compiled.graph.inputs]
+    given = read_inputs(source, ports) if source is not None else [example_input(t) for _, t in ports]
+    read = compare_log(compiled, reference(compiled, [a[:1] for a in given]), log)
+    report.say(f"{log}: {read.reported} of {read.layers} results, {read.agreeing} as on the reference")
+    if read.first is not None:
+        layer, output, node = read.first
+        report.say(f"  Layer {layer} {one_line(node.name, 80)} ({node.op.name}), output {output}, differs first.")
+        report.say("  To confirm: print this layer's data on the board, or run the same build in the emulator")
+    elif read.reported < read.layers:
+        report.say("  The board stopped before the end: a fault, a watchdog or a stack that is too small?")
+    return read
 
 
 def _first(comparison: Comparison) -> str:

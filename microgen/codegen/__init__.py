@@ -1,6 +1,7 @@
 """Code generation: from a planned graph to the files of a C project."""
 
 from microgen.codegen.apis import apis as known_apis
+from microgen.codegen.applications import fnv1a
 from microgen.codegen.cmsis_nn import load as load_tree
 from microgen.codegen.cmsis_nn_calls import Linked
 from microgen.codegen.generate import generate, needs_example, project_name
@@ -14,6 +15,7 @@ __all__ = [
     "Linked",
     "NetworkInput",
     "ProjectOptions",
+    "fnv1a",
     "generate",
     "identifier",
     "known_apis",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -182,3 +183,43 @@ def test_shapes_of_the_evidence(kws: Compiled) -> None:
     observed = on_emulator("qemu:mps2-an386", kws, inputs)
     assert all(a.shape[:2] == (3, 2) for a in observed.layers.values())
     assert all(np.array_equal(a[:, 0], a[:, 1]) for a in observed.layers.values())
+
+
+def test_the_log_of_a_board(testdata: Path, tmp_path: Path, host_gcc: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The self-test with its trace, as a board prints it: agreement, a wrong layer, a board that stopped."""
+    model = testdata / "models" / "hello_world_int8.tflite"
+    folder = tmp_path / "p"
+    main(
+        ["compile", str(model), "--board", "mps2-an386", "--project", "iar", "--kernels", "portable", "-o", str(folder)]
+    )
+    sources = [*folder.glob("*.c"), *folder.glob("runtime/*.c"), *folder.glob("example/*.c")]
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-DSELFTEST_PRINT", "-DHELLO_WORLD_INT8_TRACE"]
+    command = [host_gcc, *flags, f"-I{folder}", f"-I{folder / 'runtime'}", *map(str, sources), "-lm", "-o", "test"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    printed = subprocess.run(["./test"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    lines = printed.splitlines()
+    assert len(lines) == 4 and lines[-1] == "hello_world_int8: passed"
+    right, wrong, short, other = (tmp_path / name for name in ("right", "wrong", "short", "other"))
+    right.write_text("".join(f"[00:00:0{i}] {line}\r\n" for i, line in enumerate(lines)) + printed)
+    digit = lines[1][-1]
+    wrong.write_text(printed.replace(lines[1], lines[1][:-1] + ("0" if digit != "0" else "1")))
+    short.write_text("\n".join(lines[:2]))
+    other.write_text(printed.replace("hello_world_int8", "another"))
+
+    def run(log: Path) -> tuple[int, str, str]:
+        try:
+            main(["compare", str(model), "--log", str(log)])
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capsys.readouterr()
+
+    capsys.readouterr()
+    assert run(right)[0] == 0
+    code, text, _ = run(wrong)
+    assert code == 1 and "Layer 1 " in text and "2 as on the reference" in text
+    code, text, _ = run(short)
+    assert code == 1 and "2 of 3 results" in text and "stopped before the end" in text
+    code, _, error = run(other)
+    assert code == 2 and "it has another" in error
+    assert run(tmp_path / "missing")[0] == 2
