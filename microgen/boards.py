@@ -146,23 +146,6 @@ class Board:
         """The region that ``role`` (one of ``ROLES``) belongs to unless a user places it elsewhere."""
         return next(region for region in self.memory if role in region.roles)
 
-    def placement(self, overrides: Mapping[str, str] | None = None) -> dict[str, Region]:
-        """Role → region, with a user's choices for ``weights`` and ``arena`` applied.
-
-        Raises ``UsageError`` for a role that cannot be placed or a region that does not exist or cannot hold it.
-        """
-        chosen = {role: self.region_for(role) for role in ROLES}
-        for role, name in (overrides or {}).items():
-            if role not in ("weights", "arena"):
-                raise UsageError(f"{role!r} cannot be placed", where="--place", hint="Use weights or arena")
-            if name not in self.regions:
-                known = ", ".join(self.regions)
-                raise UsageError(f"board {self.name} has no memory region {name!r}", hint=f"It has {known}")
-            if role == "arena" and self.regions[name].kind != "ram":
-                raise UsageError(f"the arena cannot lie in {name}: it is read-only memory", where="--place")
-            chosen[role] = self.regions[name]
-        return chosen
-
     @property
     def flash_size(self) -> int:
         """Bytes in the regions that hold code and weights by default."""

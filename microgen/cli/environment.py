@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from microgen import doctor
-from microgen.boards import all_boards
+from microgen.boards import Board, all_boards
 from microgen.cli.app import app
 from microgen.cli.output import Report
 from microgen.cli.parameters import (
@@ -17,17 +17,35 @@ def boards(json_target: str | None) -> None:
     """List the boards that can be targeted."""
     report = Report(json_target)
     found = all_boards()
-    columns = [("board", False), ("core", False), ("flash", True), ("RAM", True), ("emulator", False), ("", False)]
+    columns = [("board", False), ("device", False), ("clock", True), ("core", False), ("flash", True), ("RAM", True),
+               ("emulator", False)]  # fmt: skip
     rows = [
-        [b.name, b.core.title, f"{b.flash_size >> 10:,} KB", f"{b.ram_size >> 10:,} KB",
-         b.emulator.machine if b.emulator else "-", b.title]
+        [b.name, b.device or "-", f"{b.clock / 1e6:g} MHz" if b.clock else "-", b.core.name,
+         f"{b.flash_size >> 10:,} KB", f"{b.ram_size >> 10:,} KB", b.emulator.machine if b.emulator else "-"]
         for b in found
     ]  # fmt: skip
     report.table(columns, rows)
-    report.json(
-        {"boards": [{"name": b.name, "title": b.title, "core": b.core.name, "flash": b.flash_size, "ram": b.ram_size,
-                     "emulator": b.emulator.machine if b.emulator else None} for b in found]}
-    )  # fmt: skip
+    report.json({"boards": [_board(board) for board in found]})
+
+
+def _board(board: Board) -> dict[str, object]:
+    return {
+        "name": board.name,
+        "title": board.title,
+        "device": board.device or None,
+        "vendor": board.vendor or None,
+        "clock": board.clock or None,
+        "core": board.core.name,
+        "flash": board.flash_size,
+        "ram": board.ram_size,
+        "emulator": board.emulator.machine if board.emulator else None,
+        "memory": [
+            {"name": r.name, "title": r.title, "kind": r.kind, "origin": r.origin, "size": r.size,
+             "roles": list(r.roles), "external": r.external}
+            for r in board.memory
+        ],
+        "notes": board.notes,
+    }  # fmt: skip
 
 
 @app.command("doctor")

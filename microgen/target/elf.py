@@ -182,9 +182,15 @@ def _sections(file: ELFFile) -> Iterable[Section]:
         has_content = section["sh_type"] != "SHT_NOBITS"
         load = address
         for segment in segments:
-            start = segment["p_vaddr"]
-            if start <= address and address + size <= start + segment["p_memsz"]:
-                load = segment["p_paddr"] + address - start
+            # By the place in the file: a segment of variables may span the addresses of what is copied between them.
+            start = segment["p_offset"]
+            if (
+                has_content
+                and start <= section["sh_offset"]
+                and section["sh_offset"] + size <= start + segment["p_filesz"]
+            ):
+                load = segment["p_paddr"] + section["sh_offset"] - start
+                break
         executable, writable = bool(flags & _SHF_EXEC), bool(flags & _SHF_WRITE)
         data = section.data() if has_content else b""
         yield Section(section.name, address, load, size, writable, executable, has_content, data)

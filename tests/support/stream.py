@@ -24,6 +24,7 @@ from microgen.codegen import kernels
 from microgen.codegen.environment import make_renderer
 from microgen.errors import DeviceFault
 from microgen.ops.call import Isa, Target
+from microgen.placement import make_placement
 from microgen.target.emulator import run_elf
 from tests.support.stream_abi import ARM, HOST, Abi, Structs, layout, size_and_alignment
 from tests.support.stream_cases import Buffer, Case
@@ -237,7 +238,7 @@ def build_device(library: Library, board: Board, folder: Path, compiler: str) ->
         if not elf.exists():
             emulator = resources.templates_dir() / "emulator"
             largest = max((region for region in board.memory if region.kind == "ram"), key=lambda region: region.size)
-            placement = board.placement({"arena": largest.name})
+            placement = make_placement(board, {"arena": largest.name})
             variables = {"board": board, "placement": placement, "stack_size": _STACK_SIZE}
             (folder / "linker.ld").write_bytes(make_renderer()("gcc/linker.ld.j2", variables))
             command = [compiler, *board.core.gcc_flags, *WARNINGS, "-O2", f"-I{emulator}"]
