@@ -76,8 +76,8 @@ class ProjectModel:
     ``name`` is a C identifier, that of the network where there is one alone. ``includes`` are the folders, relative to
     the project folder, that code which uses the networks needs; ``defines`` are ``NAME`` or ``NAME=value``.
     ``optimize`` is ``speed``, ``size`` or ``ram``. ``shared_arena``: the networks run one after the other in one arena.
-    ``linker_script`` is that of the application for GNU ld, "" without one. ``contents`` are the files that exist before
-    the project writers run, by path, for writers that pack them.
+    ``linker_script`` is that of the application for GNU ld, "" without one. ``contents`` are the files, by path, that
+    exist before the project writers run, for writers that pack them.
     """
 
     name: str
