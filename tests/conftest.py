@@ -16,6 +16,8 @@ from typing import NoReturn
 
 import pytest
 
+from tests.support.command import Run, runner
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -41,6 +43,12 @@ def _tool(*names: str) -> str:
         if path:
             return path
     _missing(f"{names[0]} is not installed; ./test.sh installs it")
+
+
+@pytest.fixture
+def microgen(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command line in this process: exit code, standard output, standard error."""
+    return runner(capsys)
 
 
 @pytest.fixture(scope="session")

@@ -9,20 +9,12 @@ import numpy as np
 import pytest
 
 from microgen import Context, Model
-from microgen.cli import main
 from microgen.compiler import load_graph
 from microgen.hostbench import bench_host, dump_tensors
 from microgen.passes import optimize
 from microgen.runtime import Session
+from tests.support.command import Run
 from tests.support.models import test_batch
-
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(a) for a in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 @pytest.fixture
@@ -63,7 +55,7 @@ def test_dump(model: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.load(tmp_path / "d" / file), values[node.output])
 
 
-def test_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(model: Path, tmp_path: Path, microgen: Run) -> None:
     graph = optimize(load_graph(model))
     x = np.arange(-5, 5, dtype=np.int8).reshape(-1, 1)
     np.save(tmp_path / "x.npy", x)
@@ -71,12 +63,13 @@ def test_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     np.save(tmp_path / "wrong.npy", np.zeros((10, 1), np.int8))
     files = ("--input", tmp_path / "x.npy", "--expected")
     common = ("bench", model, "--host", "--loops", 2, "--max-bias", 0.001, "--min-cosine", 0.999)
-    assert run(*common, *files, tmp_path / "y.npy", "--dump", tmp_path / "d", "--json", "-") == 0
-    result = json.loads(capsys.readouterr().out)
+    outcome = microgen(*common, *files, tmp_path / "y.npy", "--dump", tmp_path / "d", "--json", "-")
+    assert outcome.code == 0
+    result = json.loads(outcome.out)
     assert result["within_thresholds"] and result["samples"] == 10 and result["loops"] == 2
     assert len(list((tmp_path / "d").glob("*.npy"))) == len(graph.nodes)
-    assert run(*common, *files, tmp_path / "wrong.npy") == 1
-    assert "Beyond the threshold" in capsys.readouterr().out
+    outcome = microgen(*common, *files, tmp_path / "wrong.npy")
+    assert outcome.code == 1 and "Beyond the threshold" in outcome.out
     for arguments, message in (
         (("bench", model, "--loops", 3), "needs --host"),
         (("bench", model, "--host", "--board", "mps2-an386"), "exclude"),
@@ -88,12 +81,11 @@ def test_command(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ),
         (("inspect", model, "--path", "warp"), "unknown path 'warp'"),
     ):
-        assert run(*arguments) == 2, arguments
-        error = capsys.readouterr().err
-        assert message in error and len(error.strip().splitlines()) == 1, error
+        outcome = microgen(*arguments)
+        assert outcome.code == 2, arguments
+        assert message in outcome.err and len(outcome.err.strip().splitlines()) == 1, outcome.err
 
 
-def test_inspect_says_who_runs_what(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("inspect", model, "--path", "c", "--json", "-") == 0
-    result = json.loads(capsys.readouterr().out)
+def test_inspect_says_who_runs_what(model: Path, microgen: Run) -> None:
+    result = json.loads(microgen("inspect", model, "--path", "c", "--json", "-").out)
     assert [entry["path"] for entry in result["paths"]] == ["c"] * 3 and result["parts"] == 1

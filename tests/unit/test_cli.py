@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.dom.minidom
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +14,11 @@ import pytest
 import tflite
 from onnx import helper
 
-from microgen import cli
 from microgen.exporters.tflite import save
 from microgen.mindir import Graph, Node
 from microgen.ops.conv2d import Conv2D
+from tests.support.command import Outcome, Run
 from tests.support.tflite_file import write
-
-
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def microgen(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Runs the command line in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        code = 0
-        try:
-            cli.main([str(a) for a in arguments])
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return Outcome(code, captured.out, captured.err)
-
-    return run
-
-
-Run = Callable[..., Outcome]
 
 
 @pytest.fixture

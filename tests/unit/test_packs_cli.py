@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from microgen import cli
 from microgen.boards import load_board
 from microgen.exporters.tflite import save
 from microgen.ops.conv2d import Conv2D
 from microgen.packs import Cache, cmsis_nn_tree, find_device
 from tests.support import packs
+from tests.support.command import Outcome, Run
 from tests.support.packs import PackServer, serving
-
-
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture(autouse=True)
@@ -33,24 +25,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("CMSIS_PACK_ROOT", raising=False)
     monkeypatch.delenv("MICROGEN_PACK_INDEX", raising=False)
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def microgen(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    def run(*arguments: object) -> Outcome:
-        code = 0
-        try:
-            cli.main([str(a) for a in arguments])
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return Outcome(code, captured.out, captured.err)
-
-    return run
-
-
-Run = Callable[..., Outcome]
 
 
 @pytest.fixture

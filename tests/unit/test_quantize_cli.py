@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from microgen import cli, compiler, load_graph
+from microgen import compiler, load_graph
 from microgen.boards import load_board
 from microgen.cli import parameters
 from microgen.errors import UsageError
@@ -20,25 +19,12 @@ from microgen.mindir import DType, TensorType
 from microgen.ops.attributes import Activation
 from microgen.ops.conv2d import Conv2D
 from microgen.ops.fully_connected import FullyConnected
-
-Run = Callable[..., tuple[int, str, str]]
+from tests.support.command import Run
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command line in this process: (exit code, standard output, standard error)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        code = 0
-        try:
-            cli.main([str(a) for a in arguments])
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return code, captured.out, captured.err
-
-    return call
+def run(microgen: Run) -> Run:
+    return microgen
 
 
 @pytest.fixture
