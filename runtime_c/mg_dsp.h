@@ -73,17 +73,17 @@ static inline uint32_t mg_sxtb16(uint32_t bytes)
 
 static inline int32_t mg_smlad(uint32_t a, uint32_t b, int32_t sum)
 {
-    return (int32_t)__SMLAD(a, b, (uint32_t)sum);
+    return (int32_t)__SMLAD(a, b, sum);
 }
 
 static inline int32_t mg_smlabb(uint32_t a, uint32_t b, int32_t sum)
 {
-    return (int32_t)__SMLABB(a, b, (uint32_t)sum);
+    return (int32_t)__SMLABB(a, b, sum);
 }
 
 static inline int32_t mg_smlatt(uint32_t a, uint32_t b, int32_t sum)
 {
-    return (int32_t)__SMLATT(a, b, (uint32_t)sum);
+    return (int32_t)__SMLATT(a, b, sum);
 }
 
 #else
@@ -118,7 +118,7 @@ static inline int32_t mg_smlatt(uint32_t a, uint32_t b, int32_t sum)
 #endif
 
 /* Bytes 1 and 3 as lanes, or each added to a lane. Compilers do not find the instructions' own rotation. */
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__ICCARM__)
 static inline uint32_t mg_sxtb16_ror8(uint32_t bytes)
 {
     uint32_t result;

@@ -54,7 +54,7 @@ static inline void mg_dsp_dot_2x2(mg_dsp_sums *sums, const uint32_t *x, const in
     int32_t sum01 = sums->sum01;
     int32_t sum10 = sums->sum10;
     int32_t sum11 = sums->sum11;
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && defined(__OPTIMIZE__)
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__ICCARM__) && defined(__OPTIMIZE__)
     /* The loop below; GCC runs out of registers with it and spills sums. */
     if (w0 < end)
     {

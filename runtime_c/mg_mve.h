@@ -24,7 +24,7 @@
 #endif
 
 /* A function that keeps a frame of its own, so that its callers' do not hold it as well. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(__ICCARM__)
 #define MG_MVE_APART __attribute__((noinline))
 #else
 #define MG_MVE_APART

@@ -10,8 +10,12 @@
 #include "mg_isa.h"
 #include "mg_nn_types.h"
 
+#if !MG_PORTABLE && defined(__ARM_FEATURE_DSP) && defined(__ICCARM__)
+#include <intrinsics.h>
+#endif
+
 /* Keeps a rarely used part out of the loops that call it. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(__ICCARM__)
 #define MG_COLD __attribute__((cold))
 #else
 #define MG_COLD
@@ -35,7 +39,7 @@ static inline int32_t mg_clamp(int32_t value, int32_t low, int32_t high)
 /* The nearest int8 value. */
 static inline int32_t mg_saturate_s8(int32_t value)
 {
-#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__) && !defined(__ICCARM__)
     return (int32_t)__builtin_arm_ssat(value, 8);
 #else
     return mg_clamp(value, -128, 127);
@@ -102,7 +106,9 @@ static inline int32_t mg_requantize(int32_t value, int32_t multiplier, int32_t s
  */
 static inline int32_t mg_doubling_high_mul_twice(int32_t value, uint32_t twice)
 {
-#if !MG_PORTABLE && defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+#if !MG_PORTABLE && defined(__ARM_FEATURE_DSP) && defined(__ICCARM__)
+    return (int32_t)__SMMLAR(value, (int32_t)twice, value);
+#elif !MG_PORTABLE && defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
     int32_t result;
     __asm__("smmlar %0, %1, %2, %1" : "=r"(result) : "r"(value), "r"(twice));
     return result;

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-import xml.etree.ElementTree as ElementTree
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from microgen.boards import all_boards, load_board
+from microgen.boards import load_board
 from microgen.codegen.projects import writers
-from microgen.codegen.projects.iar import _CORES, _FPU
-from microgen.cores import CORES
 from microgen.device import run_firmware
 from microgen.errors import DeviceFault
 from microgen.mindir import Array
@@ -95,56 +92,6 @@ def test_make_targets(tmp_path: Path) -> None:
 
 def test_writers_are_found() -> None:
     assert {"make", "iar"} <= set(writers())
-
-
-def test_every_core_is_known_to_iar() -> None:
-    assert _CORES.keys() == CORES.keys()
-    flags = {flag.removeprefix("--fpu=") for core in CORES.values() for flag in core.iar_flags if "--fpu=" in flag}
-    assert flags <= _FPU.keys()
-
-
-@pytest.mark.parametrize("board", [board.name for board in all_boards()])
-def test_iar_workspace(board: str) -> None:
-    files = project(probe_graph(), board=board, projects=("iar",))
-    assert "Makefile" not in files
-    workspace = ElementTree.fromstring(files["iar/net.eww"])
-    assert [path.text for path in workspace.iter("path")] == ["$WS_DIR$\\net.ewp"]
-    root = ElementTree.fromstring(files["iar/net.ewp"])
-    assert [c.findtext("name") for c in root.findall("configuration")] == ["Debug", "Release"]
-    listed = {relative(name.text or "") for name in root.findall("./group/file/name")}
-    assert listed <= files.keys()
-    sources = {path for path in files if path.endswith((".c", ".h")) and not path.startswith("emulator/")}
-    assert listed == sources
-    for configuration in root.findall("configuration"):
-        options = {o.findtext("name"): [s.text for s in o.findall("state")] for o in configuration.iter("option")}
-        assert all(
-            len({o.findtext("name") for o in settings.iter("option")}) == len(list(settings.iter("option")))
-            for settings in configuration.findall("settings")
-        )
-        folders = {relative(state or "") for state in options["CCIncludePath2"]}
-        assert folders == {".", "runtime"}
-        assert relative((options["IlinkIcfFile"][0] or "").replace("$PROJ_DIR$\\", "$PROJ_DIR$\\..\\iar\\")) in files
-        core = load_board(board).core
-        assert options["CoreVariant"] == [str(_CORES[core.name][0])]
-    levels = [o.findtext("state") for o in root.iter("option") if o.findtext("name") == "CCOptLevel"]
-    assert levels == ["0", "3"]
-
-
-def relative(path: str) -> str:
-    """A path of the IDE's, relative to the project folder."""
-    assert path.startswith("$PROJ_DIR$\\.."), path
-    return str(PurePosixPath(path.removeprefix("$PROJ_DIR$\\..").lstrip("\\").replace("\\", "/")))
-
-
-@pytest.mark.parametrize("board", [board.name for board in all_boards()])
-def test_iar_linker_file_places_everything(board: str) -> None:
-    text = project(probe_graph(), board=board)["iar/net.icf"].decode()
-    assert text.count("{") == text.count("}")
-    defined = set(re.findall(r"define region (\w+)", text))
-    used = set(re.findall(r"place (?:in|at start of) (\w+)", text))
-    assert used <= defined and len(defined) == len(load_board(board).memory)
-    for what in ("CSTACK", ".mg_arena", ".intvec", "readwrite"):
-        assert re.search(rf"^place .*{re.escape(what)}", text, re.MULTILINE), what
 
 
 def test_self_test_sees_a_mistake(tmp_path: Path, host_gcc: str) -> None:

@@ -1,4 +1,4 @@
-"""A workspace for IAR Embedded Workbench for Arm: .eww, .ewp (Debug and Release), .ewd, .icf, start-up and self-test."""
+"""A workspace for IAR Embedded Workbench for Arm: .eww, .ewp (Debug and Release), .ewd, .icf and start-up code."""
 
 from __future__ import annotations
 

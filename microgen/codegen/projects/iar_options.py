@@ -1,4 +1,4 @@
-"""The options of EWARM's projects (.ewp), tool by tool, with the state that the IDE gives them in a new project.
+"""The options of EWARM's projects (.ewp), tool by tool, with the state that they have in a new project.
 
 The form is described in ``iar_format``. Names, versions and states are those of projects that EWARM 9.40.1 and 9.60.3
 saved; tests/data/iar lists them with the projects that they were read from.
