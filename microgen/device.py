@@ -75,7 +75,8 @@ def run_firmware(
     """Run the emulator application over ``inputs`` ([samples, *shape] each), every sample ``repeat`` times.
 
     ``network`` is its number in the project. ``poison`` fills the arena with a pattern before each sample's ``_init``.
-    ``trace`` gives the types of the tensors that a build with TRACE=1 reports, in order. Raises DeviceFault for faults, hangs and short files.
+    ``trace`` gives the types of the tensors that a build with TRACE=1 reports, in order. Raises DeviceFault for faults,
+    hangs and short files.
     """
     samples = len(inputs[0])
     with tempfile.TemporaryDirectory(prefix="microgen-run-") as name:

@@ -32,6 +32,7 @@ def make_renderer() -> Render:
         cmake_target=sanitize.cmake_target,
         yaml=sanitize.yaml,
         xml=sanitize.xml,
+        html=sanitize.html,
         markdown=sanitize.markdown,
         kconfig=sanitize.kconfig,
         properties=sanitize.properties,

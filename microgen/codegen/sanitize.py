@@ -7,6 +7,7 @@ file through exactly one of these functions, which are the filters of the templa
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _C_COMMENT_SAFE = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-+=.,:;/|!()[]{}<>#$%&@^~'\"`"
@@ -17,10 +18,11 @@ _MAKE_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123
 _KCONFIG_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-+.=,:;/()")
 
 # CMake's own targets under any generator, and those of the CMakeLists.txt that is written here.
-_CMAKE_TARGETS = frozenset(
-    """all all_build clean continuous depend edit_cache experimental help install list_install_components nightly
-    package package_source preinstall rebuild_cache run run_tests size test uninstall zero_check""".split()
-)
+_CMAKE_TARGETS_TEXT = """
+all all_build clean continuous depend edit_cache experimental help install list_install_components nightly package
+package_source preinstall rebuild_cache run run_tests size test uninstall zero_check
+"""
+_CMAKE_TARGETS = frozenset(_CMAKE_TARGETS_TEXT.split())
 
 # Keywords of C11 and C++20 and the macros of the headers that generated code includes.
 _RESERVED_WORDS_TEXT = """
@@ -145,6 +147,20 @@ def xml(text: str) -> str:
         code = ord(character)
         legal = (_is_text(code) and code & 0xFFFE != 0xFFFE) or character == "\t"
         parts.append(named.get(character, character) if legal else "\ufffd")
+    return "".join(parts)
+
+
+def html(text: str, limit: int = 300) -> str:
+    """``text`` as HTML character data or the value of a quoted attribute, in pages and in SVG within them.
+
+    What steers a browser or a reader (control characters, marks of writing direction, invisible characters) becomes
+    visible as ``[U+202E]``; more than ``limit`` characters are cut.
+    """
+    named = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
+    parts = []
+    for character in _cut(text, limit):
+        shown = character == " " or (character.isprintable() and not unicodedata.combining(character))
+        parts.append(named.get(character, character) if shown else f"[U+{ord(character):04X}]")
     return "".join(parts)
 
 

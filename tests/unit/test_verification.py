@@ -12,7 +12,7 @@ from microgen.ops import sampling
 from microgen.ops.dequantize import Dequantize
 from microgen.ops.quantize import Quantize
 from microgen.passes import optimize
-from microgen.verification import Verdict, behind_floats, _first_difference, _Layer, sample_inputs
+from microgen.verification import Verdict, _first_difference, _Layer, behind_floats, sample_inputs
 
 
 def layer(host: Any, device: Any, *, rounded: bool = False) -> _Layer:
