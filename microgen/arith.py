@@ -5,6 +5,10 @@ rounding (a saturating rounding doubling high multiply, then a rounding divide b
 values wrap modulo 2^32 where the device's registers do. Arrays are int64 with values in the int32 range,
 so that NumPy never overflows; ``wrap32`` brings sums back.
 
+The arithmetic of requantization (down to ``one_over_one_plus_x``) and ``quantize_float`` also take int64 and float32
+tensors of a library with NumPy's operators and names, PyTorch's: it is written with those alone, so that no device
+needs a copy of it.
+
 Sources: "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"
 (Jacob et al., 2018), the TensorFlow Lite 8-bit quantization specification, gemmlowp's fixedpoint document.
 """
@@ -12,6 +16,7 @@ Sources: "Quantization and Training of Neural Networks for Efficient Integer-Ari
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -21,14 +26,26 @@ Ints = NDArray[np.int64]
 #: Numbers of any type that NumPy computes with.
 Numbers = NDArray[Any]
 
+_NUMPY = (np.ndarray, np.generic, int, list, tuple)
+
 INT32_MIN = -(2**31)
 INT32_MAX = 2**31 - 1
 
 
 def wrap32(x: Any) -> Ints:
     """``x`` reduced modulo 2^32 into the int32 range, as 32-bit registers do."""
-    wrapped: Ints = np.asarray(x, dtype=np.int64).astype(np.uint32).astype(np.int32).astype(np.int64)
+    wrapped: Ints = ((_ints(x) & 0xFFFFFFFF) ^ (1 << 31)) - (1 << 31)
     return wrapped
+
+
+def _ints(x: Any) -> Any:
+    """``x`` as int64; tensors of another library, which have to be int64, as they are."""
+    return np.asarray(x, dtype=np.int64) if isinstance(x, _NUMPY) else x
+
+
+def _factors(x: Any) -> Any:
+    """Like ``_ints`` for what is only combined with such arrays or tensors: a number suits both."""
+    return x if isinstance(x, int) else _ints(x)
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -62,21 +79,16 @@ def round_half_away(x: float) -> int:
 
 def saturating_rounding_doubling_high_mul(a: Ints, b: Ints | int) -> Ints:
     """The high 32 bits of ``2·a·b``, rounded, saturated for a = b = -2^31."""
-    a64 = np.asarray(a, dtype=np.int64)
-    b64 = np.asarray(b, dtype=np.int64)
-    product = a64 * b64
-    nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
-    # Division by 2^31 that truncates towards zero, as C's does.
-    result = np.where(nudged >= 0, nudged >> 31, -((-nudged) >> 31))
-    overflow = (a64 == INT32_MIN) & (b64 == INT32_MIN)
-    return np.where(overflow, INT32_MAX, result).astype(np.int64)
+    # Rounding to the nearest, halves towards infinity: what gemmlowp's nudge by the product's sign and its division
+    # that truncates come to.
+    result: Ints = ((_ints(a) * _factors(b) + (1 << 30)) >> 31).clip(max=INT32_MAX)
+    return result
 
 
 def rounding_divide_by_pot(x: Ints, exponent: Ints | int) -> Ints:
     """``x / 2^exponent`` rounded to nearest, halves away from zero; ``exponent`` in 0..31."""
-    x64 = np.asarray(x, dtype=np.int64)
-    e = np.asarray(exponent, dtype=np.int64)
-    mask = (np.int64(1) << e) - 1
+    x64, e = _ints(x), _factors(exponent)
+    mask = (1 << e) - 1
     remainder = x64 & mask
     threshold = (mask >> 1) + (x64 < 0)
     rounded: Ints = (x64 >> e) + (remainder > threshold)
@@ -89,24 +101,21 @@ def multiply_by_quantized_multiplier(x: Ints, multiplier: Ints | int, shift: Int
     ``x`` is int32-ranged; ``multiplier`` and ``shift`` broadcast against it. A left shift happens first and
     wraps modulo 2^32.
     """
-    s = np.asarray(shift, dtype=np.int64)
-    left = np.maximum(s, 0)
-    right = np.maximum(-s, 0)
-    shifted = wrap32(np.asarray(x, dtype=np.int64) << left)
+    s = _factors(shift)
+    left, right = s * (s > 0), -s * (s < 0)
+    shifted = wrap32(_ints(x) << left)
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(shifted, multiplier), right)
 
 
 def saturating_left_shift(x: Ints, exponent: Ints | int) -> Ints:
     """``x · 2^exponent`` saturated to int32; ``exponent`` in 0..31."""
-    limited: Ints = np.clip(np.asarray(x, dtype=np.int64) << exponent, INT32_MIN, INT32_MAX)
+    limited: Ints = (_ints(x) << _factors(exponent)).clip(INT32_MIN, INT32_MAX)
     return limited
 
 
-def rounding_half_sum(a: Ints, b: Ints) -> Ints:
+def rounding_half_sum(a: Ints, b: Ints | int) -> Ints:
     """``(a + b) / 2`` rounded, halves away from zero."""
-    total = np.asarray(a, dtype=np.int64) + np.asarray(b, dtype=np.int64)
-    nudged = total + np.where(total >= 0, 1, -1)
-    return np.where(nudged >= 0, nudged >> 1, -((-nudged) >> 1))
+    return rounding_divide_by_pot(_ints(a) + _factors(b), 1)
 
 
 # gemmlowp's constants: fixed-point values of exp(-1/8), 1/3 and exp(-2^k) in Q0.31.
@@ -166,7 +175,7 @@ def _newton_reciprocal(half_denominator: Ints) -> Ints:
 
 def one_over_one_plus_x(a: Ints) -> Ints:
     """1 / (1 + a) in Q0.31 for a in [0, 1] in Q0.31."""
-    half_denominator = rounding_half_sum(np.asarray(a, dtype=np.int64), np.int64(INT32_MAX))  # type: ignore[arg-type]
+    half_denominator = rounding_half_sum(a, INT32_MAX)
     return saturating_left_shift(_newton_reciprocal(half_denominator), 1)
 
 
@@ -191,7 +200,7 @@ def log_from_one(a: Ints, integer_bits: int) -> Ints:
     r_b = saturating_left_shift(x, headroom)
     power_b = ((integer_bits - headroom) << 25) - quarter
     r, power = np.minimum(r_a, r_b), np.maximum(power_a, power_b)
-    p = rounding_half_sum(r, np.int64(fourth_root_of_half))  # type: ignore[arg-type]
+    p = rounding_half_sum(r, fourth_root_of_half)
     q = 2 * (r - fourth_root_of_half)
     square = srdhm(q, q)
     numerator = srdhm(q, r) + srdhm(srdhm(q, square), 117049297)  # 11/240 · 2^(1/4)
@@ -214,7 +223,7 @@ def tanh(a: Ints, integer_bits: int) -> Ints:
     x = np.asarray(a, dtype=np.int64)
     # (1 - e) / (1 + e) with e = exp(-2·|a|): the doubling moves the point by one bit.
     exponential = exp_on_negative_values(-np.abs(x), integer_bits + 1)
-    half_denominator = rounding_half_sum(exponential, np.int64(INT32_MAX))  # type: ignore[arg-type]
+    half_denominator = rounding_half_sum(exponential, INT32_MAX)
     positive = saturating_left_shift(_newton_reciprocal(half_denominator) - (1 << 29), 2)
     return np.where(x == 0, 0, np.where(x < 0, -positive, positive)).astype(np.int64)
 
@@ -230,12 +239,15 @@ def quantize_float(x: NDArray[np.float32], scale: float, zero_point: int, low: i
 
     NaN becomes ``zero_point``: C leaves that conversion undefined, a device must not.
     """
+    xp: Any = np if isinstance(x, _NUMPY) else sys.modules[type(x).__module__]
+    real = xp.asarray(x, dtype=xp.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        ratio = np.asarray(x, dtype=np.float32) / np.float32(scale)
-        magnitude = np.abs(ratio)
-        whole = np.floor(magnitude)
-        rounded = np.copysign(whole + (magnitude - whole >= np.float32(0.5)), ratio)
+        # Element by element: by a number, accelerators multiply with its reciprocal instead.
+        ratio = real / xp.full_like(real, scale)
+        magnitude = xp.abs(ratio)
+        whole = xp.floor(magnitude)
+        rounded = xp.copysign(whole + (magnitude - whole >= 0.5), ratio)
     # The clamp comes first so that infinities never reach the conversion.
-    limited = np.clip(np.nan_to_num(rounded, nan=0.0, posinf=1e9, neginf=-1e9), -1e9, 1e9)
-    quantized: Ints = np.clip(limited.astype(np.int64) + zero_point, low, high)
+    limited = xp.clip(xp.nan_to_num(rounded, nan=0.0, posinf=1e9, neginf=-1e9), -1e9, 1e9)
+    quantized: Ints = xp.clip(xp.asarray(limited, dtype=xp.int64) + zero_point, low, high)
     return quantized

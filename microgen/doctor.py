@@ -18,6 +18,7 @@ _TOOLS = (
 # Package → what it is for, and the extra that brings it.
 _EXTRAS = {
     "onnxruntime": ("the paths cpu and ort", "cpu"),
+    "torch": ("the path gpu", "gpu"),
     "pillow": ("photographs as calibration data", "images"),
     "matplotlib": ("quantize --plot", "plots"),
 }

@@ -40,7 +40,7 @@ RESERVED = {
     "jinja2": {"codegen"},
     "tflite": {"frontends", "exporters"},
     "onnx": {"frontends", "exporters"},
-    "torch": {"frontends", "exporters"},
+    "torch": {"frontends", "exporters", "delegates"},
     "click": {"cli"},
     "rich": {"cli"},
 }
