@@ -121,7 +121,9 @@ def hints(situation: Situation) -> list[str]:
     ]
     sentences = [text[0].upper() + text[1:] if text[0] != "-" else text for text in found if text]
     if not any(found[:-1]):
-        sentences.insert(0, "Choose a larger board or a smaller model")
+        # A larger board does not help where it is the user's limit that is exceeded.
+        other = "Choose a larger board or" if short else "Raise the limit or choose"
+        sentences.insert(0, f"{other} a smaller model")
     return sentences
 
 
@@ -190,7 +192,7 @@ def _shared(situation: Situation) -> str:
     if needs.share_arena or len(needs.networks) < 2:
         return ""
     shared = replace(needs, share_arena=True)
-    verdict = "would fit" if replace(situation, needs=shared).fits else "would help"
+    verdict = "would fit" if replace(situation, needs=shared).fits else "is a step, but alone not enough"
     return f"--share-arena {verdict}: one arena of {shared.arena_bytes:,} bytes for networks that take turns"
 
 

@@ -109,7 +109,8 @@ class Board:
 
     def __post_init__(self) -> None:
         where = f"board {self.name!r}"
-        _require(_BOARD_NAME.fullmatch(self.name) is not None, "a board's name is letters, digits, . _ -", where)
+        hint = "Rename the file: its name is the board's"
+        _require(_BOARD_NAME.fullmatch(self.name) is not None, "a board's name is letters, digits, . _ -", where, hint)
         _require(self.title.isprintable() and self.title != "", "title must be one line of text", where)
         _require(self.endian == "little", f"endian is {self.endian!r}, only 'little' is supported", where)
         for what, text in (("device", self.device), ("vendor", self.vendor)):
@@ -183,7 +184,9 @@ class _Table:
 
 def _region(value: object, where: str) -> Region:
     table = _Table(value, where)
-    name, kind = table.take("name", str), table.take("kind", str)
+    name = table.take("name", str)
+    table.where = where = f"memory {name!r}"
+    kind = table.take("kind", str)
     origin, size = table.take("origin", int), table.take("size", int)
     roles = table.take("roles", list, [])
     _require(all(isinstance(role, str) for role in roles), "field 'roles' must be a list of text", where)
@@ -195,7 +198,8 @@ def _region(value: object, where: str) -> Region:
 def _parse(path: Path) -> Board:
     where = str(path)
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors put a byte order mark before the text.
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=where) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -210,7 +214,9 @@ def _parse(path: Path) -> Board:
 def _board(name: str, document: dict[str, Any]) -> Board:
     table = _Table(document, "")
     title, core_name = table.take("title", str), table.take("core", str)
-    _require(core_name in CORES, f"unknown core {core_name!r}", "", f"Known are {', '.join(CORES)}")
+    near = difflib.get_close_matches(core_name.lower(), CORES, n=3, cutoff=0.88)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(CORES)}"
+    _require(core_name in CORES, f"unknown core {core_name!r}", "", hint)
     memory = table.take("memory", list)
     regions = tuple(_region(value, f"memory {index}") for index, value in enumerate(memory))
     emulator = None

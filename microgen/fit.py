@@ -192,6 +192,11 @@ def planned_regions(manifest: Mapping[str, Any], board: Board) -> tuple[Planned,
     return plan_regions(board, placement, needs_from_manifest(manifest))
 
 
+def planned_code(manifest: Mapping[str, Any], board: Board) -> Region:
+    """The region that a generated project's code runs in."""
+    return make_placement(board, place_from_manifest(manifest, board))["code"]
+
+
 def largest_constants(needs: Needs, placement: Placement, region: str) -> list[tuple[str, int]]:
     """The layers whose constants lie in ``region`` with the bytes of those, the largest first; layers of one name, and
     those that share a constant, count together.

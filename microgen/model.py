@@ -32,7 +32,7 @@ from microgen.runtime.session import checked_inputs
 from microgen.runtime.tensor import Tensor
 
 Hook = Callable[[Node, Sequence[Array]], None]
-Inputs = Sequence[Array] | Mapping[str, Array]
+Inputs = Sequence[Array] | Mapping[str, Array] | Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +104,10 @@ class Model:
     ) -> list[Array]:
         """The outputs, [samples, *shape] each, in the model's order.
 
-        ``inputs`` are arrays in the model's order or by name; without them the tensors in ``inputs`` are taken, and
-        those in ``outputs`` are set. ``before`` and ``after`` are told of every operator with its inputs or outputs
-        (absent ones left out); operators then run one by one, on the path that each belongs to. Raises InputError for
-        arrays that do not fit, UsageError before ``build``.
+        ``inputs`` are arrays in the model's order or by name, or the array of an only input; without them the tensors
+        in ``inputs`` are taken, and those in ``outputs`` are set. ``before`` and ``after`` are told of every operator
+        with its inputs or outputs (absent ones left out); operators then run one by one, on the path that each belongs
+        to. Raises InputError for arrays that do not fit, UsageError before ``build``.
         """
         self._require_built()
         if inputs is not None:

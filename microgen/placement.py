@@ -32,6 +32,12 @@ class Placement:
     def __getitem__(self, role: str) -> Region:
         return self.roles[role]
 
+    @property
+    def external(self) -> list[str]:
+        """The names of the regions in use that work only after the application has set them up."""
+        used = (*self.roles.values(), *(region for _, region in self.tables))
+        return sorted({region.name for region in used if region.external})
+
     def region_of(self, *names: str) -> Region:
         """The region of a constant that is known under ``names``: its own and those of the layers that read it."""
         found = (region for pattern, region in self.tables if any(fnmatch.fnmatchcase(n, pattern) for n in names))
@@ -96,6 +102,11 @@ def _check_holds(role: str, region: Region, board: Board) -> None:
         what = f"code cannot run in {region.name}: at 0x{region.origin:08X} the core never executes"
         raise UsageError(what, where=_OPTION, hint="Leave the code where it is, or use another region")
     below = [other.name for other in board.memory if other.end == region.origin]
+    if role == "stack" and region.external and region is not board.region_for("stack"):
+        ends = {r.end for r in board.memory}
+        fitting = ", ".join(r.name for r in board.memory if r.kind == "ram" and not r.external and r.origin not in ends)
+        what = f"the stack cannot lie in {region.name}: SystemInit, which sets that up, needs a stack"
+        raise UsageError(what, where=_OPTION, hint=f"Use {fitting}" if fitting else "Leave it where it is")
     if role == "stack" and region is not board.region_for("stack") and below:
         what = f"the stack cannot lie in {region.name}: an overflow would run into {below[0]} unnoticed"
         raise UsageError(what, where=_OPTION, hint="Use a region with nothing below it")

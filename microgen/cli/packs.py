@@ -98,10 +98,11 @@ def _list_devices(report: Report, cache: Cache, pattern: str) -> None:
     results: list[dict[str, Any]] = []
     for found in packs.devices_like(pattern, cache):
         device = found.device
-        inner = [m for m in device.memories if not m.external and not m.alias]
-        flash = sum(m.size for m in inner if not m.is_writable and m.default)
-        ram = sum(m.size for m in inner if m.is_writable and "p" not in m.access)
         for processor in device.processors:
+            seen = [m for m in device.memories if m.processor in ("", processor.name)]
+            inner = [m for m in seen if not m.external and not m.alias]
+            flash = sum(m.size for m in inner if not m.is_writable and m.default)
+            ram = sum(m.size for m in inner if m.is_writable and "p" not in m.access)
             choice = f"{device.name}:{processor.name}" if processor.name else device.name
             features = [f"FPU {processor.fpu}"] if processor.fpu != "none" else []
             features += [f"Helium {processor.mve}"] if processor.mve != "none" else []

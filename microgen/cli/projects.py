@@ -28,7 +28,7 @@ from microgen.cli.regions import show_linked, show_planned
 from microgen.compiler import Compiled
 from microgen.device import run_firmware
 from microgen.errors import DoesNotFit, InputError, UsageError
-from microgen.fit import planned_regions
+from microgen.fit import planned_code, planned_regions
 from microgen.ops.base import op_of
 from microgen.target.elf import Elf
 from microgen.target.regions import linked_regions
@@ -69,7 +69,7 @@ def compile_command(
         report.say(f"{'One shared arena' if shared else 'Arenas together'}: {arena:,} bytes")
     planned = planned_regions(networks[0].manifest, networks[0].board)
     report.say("Memory, without the code:")
-    show_planned(report, planned)
+    show_planned(report, planned, planned_code(networks[0].manifest, networks[0].board))
     report.say(f"Next: microgen build {output}")
     report.json(
         {"folder": str(output), "name": networks[0].manifest["name"], "board": networks[0].board.name,

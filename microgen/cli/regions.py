@@ -14,15 +14,15 @@ def _kind(region: Region) -> str:
     return "RAM" if region.kind == "ram" else region.kind
 
 
-def show_planned(report: Report, planned: Sequence[Planned]) -> None:
-    """What goes where, as far as it is known before the build."""
+def show_planned(report: Report, planned: Sequence[Planned], code: Region) -> None:
+    """What goes where, as far as it is known before the build. The code, of unknown size, goes to ``code``."""
     rows = [
         [p.region.name, _kind(p.region), f"{p.region.size:,}", f"{p.use.used:,}", f"{p.use.free:,}", p.listed]
         for p in planned
     ]
     columns = [("region", False), ("kind", False), ("size", True), ("planned", True), ("free", True), ("what", False)]
     report.table(columns, rows)
-    external = [p.region.name for p in planned if p.items and p.region.external]
+    external = [p.region.name for p in planned if p.region.external and (p.items or p.region == code)]
     if external:
         report.say(f"Your start-up code (SystemInit) must set up {' and '.join(external)} first.")
 

@@ -155,7 +155,7 @@ def _install_archive(
     """Unpack the archive ``path`` in the staging folder and install it."""
     shown = where or str(path)
     digest = _check_digest(_digest(path), request, shown)
-    with PackArchive(path) as archive:
+    with PackArchive(path, shown) as archive:
         if expected is not None and archive.name != expected:
             raise InputError(f"holds {archive.name}, {expected} was expected", where=shown)
         known = cache.find(archive.name)

@@ -47,10 +47,13 @@ class _Entry:
 class PackArchive:
     """An archive whose names have all been found harmless. Close it after use."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises InputError for what is no pack, for names that leave the folder, for links, for what is too large."""
-        self.where = str(path)
-        _check_directory(path)
+    def __init__(self, path: Path, where: str = "") -> None:
+        """``where`` is what messages call the archive, such as the address that it came from; without it, ``path``.
+
+        Raises InputError for what is no pack, for names that leave the folder, for links, for what is too large.
+        """
+        self.where = where or str(path)
+        _check_directory(path, self.where)
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
@@ -147,9 +150,8 @@ def _is_wanted(path: PurePosixPath) -> bool:
     return path.suffix.lower() in _WANTED or path.stem.lower() in _WANTED_NAMES
 
 
-def _check_directory(path: Path) -> None:
+def _check_directory(path: Path, where: str) -> None:
     """Bound the archive's table of contents before anything reads it into memory."""
-    where = str(path)
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:

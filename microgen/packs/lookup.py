@@ -23,6 +23,8 @@ from microgen.packs.pdsc import Pdsc, parse_pdsc, read_bounded
 # A description names devices in other places too, and its XML is not read here: what this finds is looked at again.
 _NAMES = re.compile(rb"""\bD(?:name|variant)\s*=\s*["']([^"'<]{1,200})["']""")
 _WHERE = "--device"
+# How many near names are shown, and how much of a name says which devices may be meant.
+_SHOWN, _BEGINNING = 3, 4
 # At least four characters name a family.
 _FAMILY_PACK = re.compile(r"(.{4,})_DFP")
 
@@ -104,7 +106,10 @@ def _unknown(name: str, names: set[str], cache: Cache) -> UsageError:
             )
         known |= listed
     by_lower = {other.lower(): other for other in (*known, *names)}
-    near = [by_lower[other] for other in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.75)]
+    # People leave out the letters of the package: STM32F746 for STM32F746NGHx.
+    longer = sorted(other for other in by_lower if len(name) >= _BEGINNING and other.startswith(name.lower()))
+    alike = difflib.get_close_matches(name.lower(), by_lower, n=_SHOWN, cutoff=0.75)
+    near = [by_lower[other] for other in longer[:_SHOWN] or alike]
     if near:
         hint = f"Did you mean {' or '.join(one_line(other, 60) for other in near)}?"
     elif (likely := _likely_pack(name, cache)) is not None:

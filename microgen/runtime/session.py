@@ -60,8 +60,13 @@ class Session:
         return values
 
 
-def checked_inputs(graph: Graph, inputs: Sequence[Array] | Mapping[str, Array]) -> list[Array]:
-    """The inputs of ``graph`` in order; InputError where one is missing, is too many or does not fit."""
+def checked_inputs(graph: Graph, inputs: Sequence[Array] | Mapping[str, Array] | Array) -> list[Array]:
+    """The inputs of ``graph`` in order: from arrays in order or by name, or from the array of an only input.
+
+    InputError where one is missing, is too many or does not fit.
+    """
+    if isinstance(inputs, np.ndarray):
+        inputs = [inputs]
     if isinstance(inputs, Mapping):
         names = [v.name for v in graph.inputs]
         if sorted(inputs) != sorted(names):

@@ -73,7 +73,7 @@ def test_names_order_and_shared_memory() -> None:
     graph, x = diamond(), batch()
     expected = Session(graph).run([x])
     model = Model(graph).build()
-    for given_inputs in ([x], {"x": x}):
+    for given_inputs in ([x], {"x": x}, x):
         for found, wanted in zip(model.predict(given_inputs), expected, strict=True):
             np.testing.assert_array_equal(found, wanted)
     model.inputs[0].set(x)

@@ -77,7 +77,7 @@ def test_list_devices(microgen: Run, dfp: Path) -> None:
     microgen("packs", "add", dfp)
     found = json.loads(microgen("packs", "list", "--devices", "acmeh7*", "--json", "-").out)["devices"]
     assert [(d["device"], d["core"], d["fpu"], d["flash"]) for d in found] == [
-        ("ACMEH745XI:CM7", "Cortex-M7", "dp", 0x200000), ("ACMEH745XI:CM4", "Cortex-M4", "sp", 0x200000),
+        ("ACMEH745XI:CM7", "Cortex-M7", "dp", 0x100000), ("ACMEH745XI:CM4", "Cortex-M4", "sp", 0x100000),
     ]  # fmt: skip
     text = microgen("packs", "list", "--devices", "ACME*").out
     assert "ACME-V7:HE" in text and "Helium int" in text and "Acme::Acme_DFP@1.2.0" in text
