@@ -285,7 +285,7 @@ def _names(model_files: Sequence[str], given: str | None) -> list[str]:
         return [c_name(file) for file in model_files]
     names = given.split(",")
     if len(names) != len(model_files):
-        raise UsageError(f"names {len(names)} networks, there are {len(model_files)}", where=f"--name {given}")
+        raise UsageError(f"{len(names)} names for {len(model_files)} models", where=f"--name {given}")
     return names
 
 

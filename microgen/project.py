@@ -61,8 +61,8 @@ class Project:
         return found[0]
 
 
-def write_project(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write ``files`` (relative path → content) as ``folder``.
+def write_project(files: Mapping[str, bytes], folder: Path) -> tuple[str, ...]:
+    """Write ``files`` (relative path → content) as ``folder``; returns those of a project before it that are gone.
 
     Everything is built in a folder beside it and renamed into place. A project of ours is replaced; files in it
     that are not ours stay, except for the build folder. UsageError, with nothing changed, when the folder holds
@@ -70,6 +70,7 @@ def write_project(files: Mapping[str, bytes], folder: Path) -> None:
     """
     folder = folder.absolute()
     strangers = _strangers(folder)
+    before = _read_manifest(folder)["files"] if (folder / MANIFEST).is_file() else {}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -98,6 +99,7 @@ def write_project(files: Mapping[str, bytes], folder: Path) -> None:
         raise InputError(f"cannot be written ({error.strerror})", where=str(folder)) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+    return tuple(sorted(name for name in before if name not in files))
 
 
 def _strangers(folder: Path) -> list[PurePosixPath]:

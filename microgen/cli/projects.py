@@ -32,7 +32,7 @@ from microgen.fit import planned_code, planned_regions
 from microgen.ops.base import op_of
 from microgen.target.elf import Elf
 from microgen.target.regions import linked_regions
-from microgen.target.toolchain import BuildResult, build_project, measure_model, model_objects
+from microgen.target.toolchain import BuildResult, build_project, measure_model, model_objects, next_step
 
 
 @app.command("compile")
@@ -52,7 +52,7 @@ def compile_command(
     """Compile MODEL into a C project; several models into one."""
     report = Report(json_target)
     networks = compiled_models(models, board_of(board, device), options_of(options))
-    project.write_project(networks[0].files, output)
+    removed = project.write_project(networks[0].files, output)
     arena = int(networks[0].manifest["arena"]["bytes"])
     facts = [_network_facts(network) for network in networks]
     for network, fact in zip(networks, facts, strict=True):
@@ -70,12 +70,16 @@ def compile_command(
     planned = planned_regions(networks[0].manifest, networks[0].board)
     report.say("Memory, without the code:")
     show_planned(report, planned, planned_code(networks[0].manifest, networks[0].board))
-    report.say(f"Next: microgen build {output}")
+    if removed:
+        more = f" and {len(removed) - 6} more" if len(removed) > 6 else ""
+        report.say(f"Removed from the project that was there: {', '.join(removed[:6])}{more}")
+    report.say(f"Next: {next_step(output)}")
     report.json(
         {"folder": str(output), "name": networks[0].manifest["name"], "board": networks[0].board.name,
          "macs": sum(fact["macs"] for fact in facts), "arena": arena,
          "constants": sum(fact["constants"] for fact in facts), "networks": facts,
-         "regions": [region.use.as_json() for region in planned], "files": sorted(networks[0].files)}
+         "regions": [region.use.as_json() for region in planned], "files": sorted(networks[0].files),
+         "removed": list(removed)}
     )  # fmt: skip
 
 
@@ -136,6 +140,12 @@ def run(folder: Path, source: Path, target: Path | None, network: str | None, js
     """Run the project in DIR on its board's emulator over one or many inputs."""
     report = Report(json_target)
     opened = project.open_project(folder)
+    if opened.board.emulator is None:
+        raise UsageError(
+            f"board {opened.board.name} has no emulator to run on",
+            where=str(folder),
+            hint="On the board, the self-test in example/ compares with the host's results. See: microgen boards",
+        )
     chosen = opened.network(network)
     if target is not None and target.suffix != ".npz":
         raise UsageError("must end in .npz", where=f"--output {target}")

@@ -91,6 +91,7 @@ def generate(networks: Sequence[NetworkInput], board: Board, options: ProjectOpt
                 "project": project,
                 "library": tree,
                 "hints": [writer.hint(project) for writer in writers],
+                "projects": [writer.name for writer in writers],
                 "api": options.api,
             },
         ),

@@ -155,6 +155,13 @@ def _other_tools(folder: Path) -> list[str]:
     return [text.replace("{}", one_line(files[0].relative_to(folder).as_posix())) for files, text in matches if files]
 
 
+def next_step(folder: Path) -> str:
+    """What to do with a project that was just written: a command, or what another tool does with it."""
+    if (folder / "Makefile").is_file() or (folder / "CMakePresets.json").is_file():
+        return f"microgen build {folder}"
+    return " or ".join(_other_tools(folder))
+
+
 def _build_with_cmake(
     folder: Path, variables: Mapping[str, str], target: str, build_dir: Path, jobs: int
 ) -> BuildResult:

@@ -84,7 +84,7 @@ def test_one_set_of_kernels(paths: list[Path]) -> None:
 @pytest.mark.parametrize(
     ("name", "match"),
     [
-        ("one", "names 1 networks, there are 2"),
+        ("one", "1 names for 2 models"),
         ("a,a", "same names in C"),
         ("a,A", "same names"),
         ("a,a_weights", "same"),
