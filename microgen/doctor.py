@@ -19,6 +19,7 @@ _TOOLS = (
 _EXTRAS = {
     "onnxruntime": ("the paths cpu and ort", "cpu"),
     "torch": ("the path gpu", "gpu"),
+    "ethos-u-vela": ("microgen.npu", "npu"),
     "pillow": ("photographs as calibration data", "images"),
     "matplotlib": ("quantize --plot", "plots"),
 }

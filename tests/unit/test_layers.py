@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "frontends": {"errors", "mindir", "ops"},
     "exporters": {"errors", "mindir", "ops", "frontends"},
     "passes": {"errors", "mindir", "ops"},
+    "npu": {"errors", "arith", "mindir", "ops", "frontends", "exporters"},
     "plan": {"errors", "mindir", "ops"},
     "runtime": {"errors", "mindir", "ops"},
     "quantize": {"errors", "arith", "arrays", "mindir", "ops", "passes", "runtime"},
