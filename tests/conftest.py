@@ -122,6 +122,12 @@ def cmake() -> str:
     return _tool("cmake")
 
 
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium that runs without a display."""
+    return _tool("chromium", "chromium-browser", "google-chrome")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Ends a test before its fixtures are made where what it needs is missing.

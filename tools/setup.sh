@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what microgen needs: tools/setup.sh [demo|test]
 #   demo  the compilers, the emulator and .venv/ with microgen and its dependencies (the default)
-#   test  the same, clang and g++ as further compilers, CMake and Ninja, and what the tests need
+#   test  the same, clang and g++ as further compilers, CMake, Ninja, Chromium and what the tests need
 # It first says what it will install. What is there already is left alone, so a second run takes no time.
 # Ends with 0, or with 3 where something is missing that it cannot install.
 set -euo pipefail
@@ -63,6 +63,8 @@ if [ "$mode" = test ]; then
     # generated CMake projects are built, under Ninja and under make
     have cmake || want cmake
     have ninja || want ninja-build
+    # reports are looked at in a browser
+    have chromium || have chromium-browser || have google-chrome || want chromium
 fi
 
 suits() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
