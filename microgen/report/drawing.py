@@ -15,14 +15,14 @@ _MARGIN = 14
 _LONGEST = 11
 _SLACK = 3
 
-#: Kinds of operators, each with a colour of its own, and words within the names that tell them.
+#: Kinds of operators, each with a colour of its own, and words within MindIR's names that tell them.
 KINDS = {
-    "convolution": ("CONV",),
-    "dense": ("FULLY", "MATMUL"),
-    "pooling": ("POOL", "MEAN", "REDUCE", "SUM", "ARG_", "TOP_K"),
-    "conversion": ("QUANTIZE", "CAST"),
-    "movement": ("RESHAPE", "PAD", "CONCAT", "TRANSPOSE", "SLICE", "SPLIT", "GATHER", "SCATTER", "SQUEEZE", "EXPAND",
-                 "TILE", "PACK", "SPACE", "DEPTH_TO", "RESIZE", "BROADCAST", "REVERSE", "SELECT", "ONE_HOT"),
+    "convolution": ("Conv",),
+    "dense": ("FullyConnected", "MatMul"),
+    "pooling": ("Pool", "Mean", "Reduce", "Sum", "Arg", "TopK"),
+    "conversion": ("Quantize", "Cast"),
+    "movement": ("Reshape", "Pad", "Concat", "Transpose", "Slice", "Split", "Gather", "Scatter", "Squeeze", "ExpandDims",
+                 "Tile", "Space", "Resize", "Broadcast", "Reverse", "Select", "OneHot", "Trilu"),
 }  # fmt: skip
 OTHER = "arithmetic"
 PORT = "port"
@@ -30,9 +30,6 @@ PORT = "port"
 
 def kind_of(operator: str) -> str:
     """The kind whose colour an operator has."""
-    # TRANSPOSE_CONV computes, CONCATENATION does not.
-    if "CONCAT" in operator:
-        return "movement"
     return next((kind for kind, words in KINDS.items() if any(word in operator for word in words)), OTHER)
 
 

@@ -16,7 +16,9 @@ from microgen.compiler import compile_model, load_graph
 from microgen.exporters.tflite import save
 from microgen.mindir import Graph, Node, Value
 from microgen.ops.base import op_of
+from microgen.ops.registry import operators
 from microgen.passes import optimize
+from microgen.report.drawing import kind_of
 from tests.support.command import Run
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "col"}
@@ -146,3 +148,23 @@ def test_boards_without_an_emulator(microgen: Run, digits_model: Path, tmp_path:
     outcome = microgen("report", digits_model, "--board", "nucleo-f446re", "-o", page, "--samples", 1)
     assert outcome.code == 0, outcome.err
     assert "not measured" in Page(page.read_text(encoding="utf-8")).text
+
+
+@pytest.mark.parametrize(
+    ("operator", "kind"),
+    [
+        ("Conv2D", "convolution"),
+        ("DepthwiseConv2D", "convolution"),
+        ("TransposeConv2D", "convolution"),
+        ("FullyConnected", "dense"),
+        ("BatchMatMul", "dense"),
+        ("AveragePool2D", "pooling"),
+        ("Dequantize", "conversion"),
+        ("Concatenation", "movement"),
+        ("DepthToSpace", "movement"),
+        ("Softmax", "arithmetic"),
+    ],
+)
+def test_kinds_of_operators(operator: str, kind: str) -> None:
+    assert kind_of(operator) == kind
+    assert operator in {o.name for o in operators()}
