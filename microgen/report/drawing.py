@@ -20,9 +20,9 @@ KINDS = {
     "convolution": ("Conv",),
     "dense": ("FullyConnected", "MatMul"),
     "pooling": ("Pool", "Mean", "Reduce", "Sum", "Arg", "TopK"),
-    "conversion": ("Quantize", "Cast"),
-    "movement": ("Reshape", "Pad", "Concat", "Transpose", "Slice", "Split", "Gather", "Scatter", "Squeeze", "ExpandDims",
-                 "Tile", "Space", "Resize", "Broadcast", "Reverse", "Select", "OneHot", "Trilu"),
+    "conversion": ("Quantize", "Dequantize", "Cast"),
+    "movement": ("Reshape", "Pad", "Concat", "Transpose", "Slice", "Split", "Gather", "Scatter", "Squeeze",
+                 "ExpandDims", "Tile", "Space", "Resize", "Broadcast", "Reverse", "Select", "OneHot", "Trilu"),
 }  # fmt: skip
 OTHER = "arithmetic"
 PORT = "port"
