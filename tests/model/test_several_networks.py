@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from microgen.runtime import Session
 from microgen.target.elf import Elf
 from microgen.target.toolchain import build_project
 from microgen.verification import sample_inputs, verify_board
+from tests.support.codegen import WARNINGS
 
 PAIR = ("kws_dscnn_int8", "ad_autoencoder_int8")
 
@@ -115,3 +118,15 @@ def test_command_line(paths: list[Path], tmp_path: Path, capsys: pytest.CaptureF
     with pytest.raises(SystemExit) as caught:
         main(["run", str(folder), "--input", str(sample)])
     assert caught.value.code == 2 and "Choose one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_readmes_code_is_one_file(shared: bool, paths: list[Path], tmp_path: Path, host_gcc: str) -> None:
+    files = compile_models(paths, load_board("mps2-an386"), Options(name="kws,ad", share_arena=shared))[0].files
+    write_project(files, tmp_path / "p")
+    code = "".join(re.findall(r"```c\n(.*?)```", files["README.md"].decode(), re.DOTALL))
+    (tmp_path / "p" / "all.c").write_text("int run_kws(void);\nint run_ad(void);\n" + code)
+    command = [host_gcc, *WARNINGS, "-I.", "-c", "-o", "all.o", "all.c"]
+    done = subprocess.run(command, cwd=tmp_path / "p", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert code.count("static _Alignas") == (1 if shared else 2)
