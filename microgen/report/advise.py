@@ -46,15 +46,14 @@ def _peak(facts: dict[str, Any]) -> dict[str, str] | None:
     if len(live) < 2:
         return None
     peak = arena["peak"]["step"]
-    # Neighbours share tensors with the peak: the next is the largest that stays when this layer's need is gone.
-    others = [size for step, size in enumerate(live) if step != peak]
-    runner = live.index(max(others)) if max(others) < live[peak] else next(
-        step for step, size in enumerate(live) if step != peak and size == live[peak])  # fmt: skip
+    alike = [step for step, size in enumerate(live) if size == live[peak]]
+    if len(alike) > 1:
+        listed = ", ".join(_label(layers[step]) for step in alike[:_NAMED])
+        more = f" and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
+        what = f"{listed}{more} need {live[peak]:,} bytes of the arena each"
+        return _hint("RAM", what, "none from one of them alone: all would have to shrink")
+    runner = live.index(max(size for size in live if size != live[peak]))
     gap = live[peak] - live[runner]
-    if gap <= 0:
-        both = f"{_label(layers[peak])} and {_label(layers[runner])}"
-        what = f"{both} both need {live[peak]:,} bytes of the arena at once"
-        return _hint("RAM", what, "none from one of them alone: both would have to shrink")
     what = (
         f"{_label(layers[peak])} sets the arena: {live[peak]:,} bytes are in use there. Fewer channels, a smaller "
         "input or an earlier stride there would help"
@@ -139,13 +138,13 @@ def _costly(facts: dict[str, Any]) -> list[dict[str, str]]:
     for e in notable:
         share = f"{e['instructions'] / total:.0%} of the instructions"
         if not e["macs"]:
-            what = f"{_label(e)} multiplies nothing and takes {share}: can the model do without it?"
-            found.append((e["instructions"], _hint("speed", what, f"up to {e['instructions']:,} instructions")))
+            what = f"{_label(e)} multiplies nothing and takes {share}"
+            found.append(
+                (e["instructions"], _hint("speed", what, f"up to {e['instructions']:,} instructions without it"))
+            )
         elif len(ratios) > 2 and e["instructions"] / e["macs"] >= _COSTLY * usual:
             saved = round(e["instructions"] - usual * e["macs"])
-            what = (
-                f"{_label(e)} takes {share} at {e['instructions'] / e['macs']:.2f} per MAC; the median is {usual:.2f}. "
-                "Few channels keep the wide instructions idle: a multiple of 4 (DSP) or 16 (MVE) fills them"
-            )
+            costs = f"{e['instructions'] / e['macs']:.2f} per MAC"
+            what = f"{_label(e)} takes {share} at {costs}; the median of the layers is {usual:.2f}"
             found.append((saved, _hint("speed", what, f"{saved:,} instructions, were it as good as the median")))
     return [hint for _, hint in sorted(found, key=lambda pair: -pair[0])[:_NAMED]]

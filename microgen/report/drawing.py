@@ -11,8 +11,9 @@ BOX = (176, 44)
 _GAP_X, _GAP_Y = 16, 22
 _LANE = 9
 _MARGIN = 14
-# Ranks that stand above each other before the drawing goes on in the next column.
-_LONGEST = 11
+# As many columns as fit beside each other on a page, of so many ranks at least and at most.
+_COLUMNS = 4
+_SHORTEST, _LONGEST = 6, 12
 _SLACK = 3
 
 #: Kinds of operators, each with a colour of its own, and words within MindIR's names that tell them.
@@ -88,11 +89,12 @@ def _fold(ranks: list[list[Box]], edges: Sequence[tuple[Box, Box]]) -> list[list
     """Columns of ranks. A column ends where the fewest lines are cut."""
 
     def cut(rank: int) -> int:
-        return sum(a.rank < rank <= b.rank for a, b in edges)
+        return len({id(a) for a, b in edges if a.rank < rank <= b.rank})
 
     columns, start = [], 0
-    while len(ranks) - start > _LONGEST:
-        even = -(-(len(ranks) - start) // -(-(len(ranks) - start) // _LONGEST))
+    longest = min(_LONGEST, max(_SHORTEST, -(-len(ranks) // _COLUMNS)))
+    while len(ranks) - start > longest:
+        even = -(-(len(ranks) - start) // -(-(len(ranks) - start) // longest))
         stop = min(range(max(1, even - _SLACK), even + 1), key=lambda n: (cut(start + n), even - n)) + start
         columns.append(ranks[start:stop])
         start = stop
@@ -106,7 +108,7 @@ def _fold(ranks: list[list[Box]], edges: Sequence[tuple[Box, Box]]) -> list[list
 def _place(columns: list[list[list[Box]]], edges: Sequence[tuple[Box, Box]], drawing: Drawing) -> list[float]:
     """Gives every box its place. The result is where the space to the right of each column begins."""
     width, height = BOX
-    top = _MARGIN + _LANE * sum(abs(a.column - b.column) > 0 and b.rank - a.rank > 1 for a, b in edges)
+    top = 2 * _MARGIN + _LANE * sum(abs(a.column - b.column) > 0 and b.rank - a.rank > 1 for a, b in edges)
     x = float(_MARGIN)
     ends = []
     for number, column in enumerate(columns):
@@ -145,8 +147,10 @@ def _route(columns: list[list[list[Box]]], edges: Sequence[tuple[Box, Box]], dra
             x, out = lane(a.column), a.y + height * 0.65
             drawing.paths.append(f"M{a.x + width:g} {out:g}H{x:g}V{b.y + height * 0.35:g}H{b.x + width:g}")
         elif b.rank == a.rank + 1:
-            x = lane(a.column)
-            drawing.paths.append(f"M{a.x + width:g} {a.y + height / 2:g}H{x:g}V{b.y + height / 2:g}H{b.x:g}")
+            # From below the last rank to above the first: boxes beside these are not crossed.
+            x, under = lane(a.column), bottom + _GAP_Y / 2
+            start, over = a.x + width / 2, b.y - _GAP_Y / 2
+            drawing.paths.append(f"M{start:g} {bottom:g}V{under:g}H{x:g}V{over:g}H{head:g}V{b.y:g}")
         else:
             above += 1
             x, y, back = lane(a.column), _MARGIN / 2 + _LANE * above, lane(b.column)

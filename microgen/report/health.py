@@ -10,6 +10,7 @@ import numpy as np
 
 from microgen.mindir import Array, Graph, Node, Value
 from microgen.ops.attributes import Activation
+from microgen.report.drawing import kind_of
 from microgen.runtime import Session
 
 #: Below this share of its range a tensor wastes its bits; above this share of clipped elements it loses data.
@@ -17,7 +18,7 @@ LITTLE_USED = 0.25
 MUCH_CLIPPED = 0.01
 _CHUNK = 16
 # Their output's scale is prescribed, whatever the data.
-_PRESCRIBED = frozenset({"SOFTMAX", "LOGISTIC", "TANH", "LOG_SOFTMAX"})
+_PRESCRIBED = frozenset({"Softmax", "LogSoftmax", "Logistic", "Tanh"})
 
 
 @dataclass
@@ -53,9 +54,16 @@ def _bounds(value: Value, node: Node) -> tuple[int | None, int | None]:
     # Within one step: scales are made to put the clamp just there.
     at_low = (low - quant.zero_point) * quant.scale <= real_low + quant.scale
     at_high = (high - quant.zero_point) * quant.scale >= real_high - quant.scale
-    # Behind a layer that does not compute, all that clips has clipped before it.
-    passes = node.op.name in _PRESCRIBED or all(v is None or v.is_const or v.type == value.type for v in node.inputs)
+    # A pooling or a movement at its input's scale clips nothing that was not clipped before it.
+    passes = node.op.name in _PRESCRIBED or _keeps_scale(value, node)
     return (None if at_low or passes else low), (None if at_high or passes else high)
+
+
+def _keeps_scale(value: Value, node: Node) -> bool:
+    """Whether a layer picks, moves or averages values and keeps their scale and zero point."""
+    sources = [v for v in node.inputs if v is not None and not v.is_const]
+    picks = kind_of(node.op.name) in ("movement", "pooling") and not any(s in node.op.name for s in ("Sum", "Prod"))
+    return picks and all(v.type.quant == value.type.quant for v in sources)
 
 
 def _add(seen: dict[Value, _Seen], nodes: Mapping[Value, tuple[int, Node]], values: Mapping[Value, Array]) -> None:

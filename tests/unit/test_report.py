@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from microgen.boards import load_board
 from microgen.codegen.sanitize import html
 from microgen.compiler import compile_model, load_graph
 from microgen.exporters.tflite import save
-from microgen.mindir import Graph, Node, Value
+from microgen.mindir import DType, Graph, Node, QuantParams, TensorType, Value
+from microgen.ops.attributes import Activation
 from microgen.ops.base import op_of
+from microgen.ops.conv2d import Conv2D
 from microgen.ops.registry import operators
 from microgen.passes import optimize
-from microgen.report.drawing import kind_of
+from microgen.report.drawing import BOX, draw, kind_of
+from microgen.report.health import observe
+from microgen.runtime import Session
+from microgen.verification import sample_inputs
 from tests.support.command import Run
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "col"}
@@ -168,3 +175,43 @@ def test_boards_without_an_emulator(microgen: Run, digits_model: Path, tmp_path:
 def test_kinds_of_operators(operator: str, kind: str) -> None:
     assert kind_of(operator) == kind
     assert operator in {o.name for o in operators()}
+
+
+@pytest.mark.parametrize("name", ["MaxPool2D", "AveragePool2D", "Reshape", "Softmax"])
+def test_what_passes_values_on_clips_nothing(name: str, digits_model: Path) -> None:
+    graph = optimize(load_graph(digits_model))
+    # All at the lowest: what follows a ReLU lies at the lower limit, which is no fault of a layer that passes it on.
+    inputs = [np.full((2, *value.shape), value.type.dtype.limits[0], value.type.dtype.numpy) for value in graph.inputs]
+    rows = [row for row in observe(graph, inputs) if row["op"] == name]
+    assert rows and all(row["clipped"] == 0.0 for row in rows)
+
+
+def test_what_clips_is_flagged() -> None:
+    sample = next(s for s in Conv2D.samples() if s.graph.outputs[0].type.dtype is DType.INT8)
+    (node,) = sample.graph.nodes
+    old = node.output
+    # A hundredth of the scale: almost all lies beyond it.
+    quant = QuantParams.per_tensor(old.type.quant.scale / 100, old.type.quant.zero_point)
+    output = Value(old.name, TensorType(old.type.dtype, old.shape, quant))
+    plain = dataclasses.replace(node.op, activation=Activation.NONE)
+    graph = Graph("clips", sample.graph.inputs, [output], [Node(plain, node.inputs, (output,), node.name)])
+    (row,) = observe(graph, sample_inputs([v.type for v in graph.inputs], 4))
+    low, high = old.type.dtype.limits
+    (values,) = Session(graph).run(sample_inputs([v.type for v in graph.inputs], 4))
+    assert row["clipped"] == float(np.mean((values == low) | (values == high))) > 0.5
+    assert any("clipped" in flag for flag in row["flags"])
+
+
+def test_skip_connections_are_drawn() -> None:
+    """A chain of 20 layers, and one that also reads the input of the network: every edge has its line."""
+    layers = [{"index": i, "op": "Add", "type": "int8 4", "name": f"n{i}", "reads": [i - 1], "outputs": []}
+              for i in range(20)]  # fmt: skip
+    layers[15]["reads"], layers[19]["reads"], layers[19]["outputs"] = [-1, 14], [17, 18], [0]
+    port = {"name": "port", "type": "int8 4"}
+    drawing = draw({"model": {"inputs": [port], "outputs": [port]}, "layers": layers})
+    assert len(drawing.paths) == 20 + 2 + 1
+    width, height = BOX
+    places = {(box.x, box.y) for box in drawing.boxes}
+    assert len(places) == len(drawing.boxes) == 22
+    assert all(0 <= x <= drawing.width - width and 0 <= y <= drawing.height - height for x, y in places)
+    assert all(abs(a[0] - b[0]) >= width or abs(a[1] - b[1]) >= height for a in places for b in places if a != b)
