@@ -22,7 +22,7 @@ from microgen.ops.call import Isa, Target
 from microgen.ops.layout import Permutation
 from microgen.passes import absorb_border_transposes, optimize
 from microgen.placement import check_patterns, make_placement
-from microgen.plan import Plan, check, make_plan, schedule
+from microgen.plan import Plan, check, make_plan, order_states, schedule
 from microgen.quantize import QuantConfig, quantize_graph
 from microgen.quantize.observe import Progress, silent
 
@@ -234,6 +234,7 @@ def _prepare(
         raise UnsupportedError(problems)
     if options.optimize == "ram":
         schedule(graph)
+    graph = order_states(graph)
     isa = Isa.PORTABLE if options.kernels == "portable" else Isa(board.core.isa)
     plan = make_plan(graph, Target(isa, _library(options)))
     check(plan)

@@ -56,6 +56,10 @@ class Tensors:
         """Whether the file leaves a dimension open: the static shape then says what it was for a batch of one."""
         return bool((self._records[index].vector("ShapeSignature") < 0).any())
 
+    def is_variable(self, index: int) -> bool:
+        """Whether the tensor is kept from one invocation to the next."""
+        return bool(self._records[index].number("IsVariable"))
+
     def replace(self, index: int, value: Value) -> Value:
         """From now on the tensor is ``value``."""
         self._decoded[index] = Tensor(value.name, value)

@@ -235,6 +235,10 @@ class Op(Operator):
         """
         return ()
 
+    def in_place_pairs(self, node: Node) -> tuple[tuple[int, int], ...]:
+        """(output, input) wherever the output may take over the input's memory, as ``in_place`` says it of output 0."""
+        return tuple((0, index) for index in self.in_place(node))
+
     # Tests --------------------------------------------------------------------------------------------
 
     @classmethod

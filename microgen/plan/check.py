@@ -18,7 +18,7 @@ def check(plan: Plan) -> None:
 
     Every byte of the arena carries the number of the tensor whose content it holds. Views give their content
     a second name, everything else that is written gets a new number; inputs must be whole when they are read
-    and outputs when the last step is done.
+    and outputs when the last step is done. States are left where they were found, and nothing else is written there.
     """
     content = np.zeros(plan.arena_bytes, dtype=np.int64)
     number: dict[Value, int] = {}
@@ -39,10 +39,11 @@ def check(plan: Plan) -> None:
         if not value.is_const and not (content[span(value)] == number[value]).all():
             raise PlanError(f"{where}: {value.name} was overwritten")
 
-    for value in plan.graph.inputs:
+    for value in plan.graph.sources:
         write(value)
-    for value in plan.graph.inputs:
+    for value in plan.graph.sources:
         expect(value, "inputs")
+    _check_states(plan)
     if [step.node for step in plan.steps] != list(plan.graph.nodes):
         raise PlanError("steps and nodes differ")
     for step in plan.steps:
@@ -52,7 +53,7 @@ def check(plan: Plan) -> None:
                 expect(operand, node.name)
         if step.scratch_bytes:
             start = step.scratch_offset
-            if start % 8 or start + step.scratch_bytes > plan.arena_bytes:
+            if start % 8 or start < plan.state_bytes or start + step.scratch_bytes > plan.arena_bytes:
                 raise PlanError(f"{node.name}: scratch is misplaced")
             content[start : start + step.scratch_bytes] = -1
             for operand in node.inputs:
@@ -71,13 +72,13 @@ def check(plan: Plan) -> None:
             expect(value, node.name)
         if step.scratch_bytes and (content[step.scratch_offset : step.scratch_offset + step.scratch_bytes] != -1).any():
             raise PlanError(f"{node.name}: scratch and output overlap")
-    for value in plan.graph.outputs:
-        expect(value, "outputs")
+    for value in plan.graph.results:
+        expect(value, "results")
 
 
 def _check_overlaps(plan: Plan, node: Node) -> None:
     """An output may share bytes with an input only where the operator allows it, and then exactly on top."""
-    allowed = op_of(node).in_place(node)
+    allowed = op_of(node).in_place_pairs(node)
     for position, output in enumerate(node.outputs):
         start, end = plan.offsets[output], plan.offsets[output] + output.type.nbytes
         for index, value in enumerate(node.inputs):
@@ -85,6 +86,20 @@ def _check_overlaps(plan: Plan, node: Node) -> None:
                 continue
             first = plan.offsets[value]
             if first < end and start < first + value.type.nbytes:
-                same_value_allowed = any(node.inputs[i] is value for i in allowed)
-                if position != 0 or not same_value_allowed or first != start:
+                same_value_allowed = any(o == position and node.inputs[i] is value for o, i in allowed)
+                if not same_value_allowed or first != start:
                     raise PlanError(f"{node.name}: output {position} overlaps input {index}")
+
+
+def _check_states(plan: Plan) -> None:
+    """States lie in the first bytes; what lies there belongs to one."""
+    owners = {}
+    for state in plan.graph.states:
+        if plan.offsets[state.before] != plan.offsets[state.after]:
+            raise PlanError(f"{state.name}: is left elsewhere than it was found")
+        if plan.offsets[state.before] + state.before.type.nbytes > plan.state_bytes:
+            raise PlanError(f"{state.name}: lies outside of the states")
+        owners[plan.offsets[state.before]] = state
+    for value, offset in plan.offsets.items():
+        if offset < plan.state_bytes and offset not in owners:
+            raise PlanError(f"{value.name}: lies among the states")

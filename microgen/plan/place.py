@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from microgen.mindir import Graph, Node, Value
 from microgen.ops.base import op_of
 from microgen.ops.call import Call, Target
-from microgen.plan.lifetime import Storage, storages
+from microgen.plan.lifetime import SCRATCH_ALIGNMENT, Storage, storages
 from microgen.plan.model import Plan, Step
 
 ARENA_ALIGNMENT = 16
@@ -42,8 +42,11 @@ def make_plan(graph: Graph, target: Target) -> Plan:
     scratch = {node: max((call.scratch for call in calls[node]), default=0) for node in graph.nodes}
     best: tuple[int, dict[Storage, int]] | None = None
     for in_place in (True, False):
-        items = storages(graph, scratch, in_place=in_place)
+        every = storages(graph, scratch, in_place=in_place)
+        items = [storage for storage in every if not storage.of_state]
+        state_bytes, slots = _states([storage for storage in every if storage.of_state])
         size, offsets = _search(items)
+        offsets = {**slots, **{storage: state_bytes + offset for storage, offset in offsets.items()}}
         if best is None or size < best[0]:
             best = size, offsets
         if size <= lower_bound(items):
@@ -57,7 +60,17 @@ def make_plan(graph: Graph, target: Target) -> Plan:
         if storage.scratch_of is not None:
             scratch_offsets[storage.scratch_of] = offset
     steps = tuple(Step(n, calls[n], scratch[n], scratch_offsets.get(n, 0)) for n in graph.nodes)
-    return Plan(graph, steps, values, size, ARENA_ALIGNMENT, target)
+    return Plan(graph, steps, values, state_bytes + size, ARENA_ALIGNMENT, target, state_bytes)
+
+
+def _states(slots: Sequence[Storage]) -> tuple[int, dict[Storage, int]]:
+    """(bytes of all states, where each lies): one after the other, those of the widest elements first."""
+    offsets = {}
+    end = 0
+    for slot in sorted(slots, key=lambda s: -s.alignment):
+        offsets[slot] = end = -(-end // slot.alignment) * slot.alignment
+        end += slot.size
+    return -(-end // SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT, offsets
 
 
 def _lower(node: Node, target: Target) -> tuple[Call, ...]:
