@@ -242,11 +242,13 @@ class _Importer:
 
     def _make(self, layer: _Layer) -> Node:
         """The layer as a node; _RefusedError with the reason, or VerifyError when the file contradicts itself."""
-        inputs = tuple(None if index is None else self._usable(index) for index in layer.inputs)
-        outputs = tuple(self._usable(index) for index in layer.outputs)
         operator = None if layer.custom else by_tflite_name().get(layer.operator)
         if operator is None:
             raise _UnknownOperatorError("this operator is not supported")
+        inputs = tuple(None if index is None else self._usable(index) for index in layer.inputs)
+        outputs = tuple(self._usable(index) for index in layer.outputs)
+        kept = self._variables(layer, operator.tflite_states)
+        outputs += tuple(Value(f"{inputs[i].name}/left", inputs[i].type) for i in kept)
         table = operator.tflite_table(layer.operator)
         options = Options(table, self._options(layer, table))
         try:
@@ -258,7 +260,19 @@ class _Importer:
         op.check_types(node)
         for problem in op.problems(node):
             raise _RefusedError(problem)
+        for value, index in zip(outputs[len(layer.outputs) :], kept.values(), strict=True):
+            self._states.leave(index, value)
         return node
+
+    def _variables(self, layer: _Layer, places: Sequence[int]) -> dict[int, int]:
+        """The tensor's index for each input, by its place, that the operator keeps."""
+        found = {}
+        for place in places:
+            index = layer.inputs[place] if place < len(layer.inputs) else None
+            if index is None or not self._tensors.is_variable(index):
+                raise _RefusedError(f"input {place} is no variable tensor")
+            found[place] = index
+        return found
 
     def _blocks(self, layer: _Layer) -> list[Node]:
         """The nodes for a layer that turns blocks of pixels into images of a batch, or back."""
@@ -340,6 +354,8 @@ class _Importer:
         tensor = self._tensors[index]
         if tensor.value is None:
             raise _RefusedError(tensor.problem)
+        if self._tensors.is_variable(index):
+            return self._states.tensor(index, tensor.value)
         return tensor.value
 
     def _options(self, layer: _Layer, schema: str | None) -> Record | None:

@@ -80,8 +80,6 @@ class Tensors:
             return Tensor(name, None, f"tensor {name!r} is {type_name}")
         if record.has("Sparsity"):
             return Tensor(name, None, f"tensor {name!r} is sparse")
-        if record.number("IsVariable"):
-            return Tensor(name, None, f"tensor {name!r} is a variable, kept from one invocation to the next")
         if len(shape) > MAX_RANK:
             return Tensor(name, None, f"tensor {name!r} has {len(shape)} dimensions, more than {MAX_RANK}")
         dtype = _DTYPES[type_name]

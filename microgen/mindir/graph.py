@@ -204,6 +204,13 @@ class Graph:
         """Every constant that a node reads or that is among the results, once."""
         return (value for value in self.values() if value.is_const)
 
+    def require_no_states(self, what: str) -> None:
+        """VerifyError, which says ``what`` has no states, if the graph has some."""
+        if self._states:
+            names = ", ".join(repr(state.name) for state in self._states[:3])
+            hint = "Save the model as .tflite, which keeps states"
+            raise VerifyError(f"{what} has no tensors that are kept between invocations", where=names, hint=hint)
+
     def copy(self) -> Graph:
         """A graph that can be changed without changing this one; values and nodes are shared (they are frozen)."""
         return Graph(self.name, self._inputs, self._outputs, self._nodes, self._states)
