@@ -38,7 +38,7 @@ IN_REFERENCE = frozenset(
      "Logistic", "MaxPool2D", "Maximum", "Mean", "Minimum", "MirrorPad", "Mul", "NotEqual", "PRelu", "Pad", "Quantize",
      "ReduceMax", "ReduceMin", "Relu", "Relu6", "Reshape", "ResizeBilinear", "ResizeNearest", "Reverse", "Rsqrt",
      "Select", "Slice", "Softmax", "SpaceToDepth", "Split", "SquaredDifference", "Squeeze", "Sub", "Sum", "Svdf", "Tanh",
-     "Transpose", "TransposeConv2D")
+     "Transpose", "TransposeConv2D", "UnidirectionalLstm")
 )  # fmt: skip
 #: What of those operators it lacks: patterns of samples' names.
 BEYOND_REFERENCE = {
