@@ -88,6 +88,9 @@ def fault_in(console: str, elf: Elf) -> DeviceFault | None:
         return None
     record = {name: int(value, 16) for name, value in (field.split("=") for field in match[1].split())}
     kind = _kind(record)
+    # Without registers that tell (ARMv6-M), the stack pointer does.
+    if kind == _EXCEPTIONS[3] and record["sp"] < elf.symbol("__stack_limit").address:
+        kind = f"HardFault: {_STACK_FAULT}"
     hint = "Give it a larger stack (__stack_size)" if _STACK_FAULT in kind else ""
     if "pc" in record:
         place = f"in {describe_address(elf, record['pc'])}"
