@@ -107,6 +107,25 @@ def multiply_by_quantized_multiplier(x: Ints, multiplier: Ints | int, shift: Int
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(shifted, multiplier), right)
 
 
+#: Shifts that ``multiply_by_reduced_multiplier`` takes, and the largest magnitude of its values.
+REDUCED_SHIFTS = range(-31, 8)
+REDUCED_LIMIT = 1 << 47
+
+
+def multiply_by_reduced_multiplier(x: Ints, multiplier: Ints | int, shift: Ints | int) -> Ints:
+    """``x · multiplier / 2^31 · 2^shift`` of the 48-bit accumulators of int16 activations: the multiplier is cut to
+    16 bits, and the product is rounded once, halves towards infinity. The result wraps modulo 2^32.
+    """
+    whole = _factors(multiplier)
+    reduced = (
+        (whole + (1 << 15) >> 16).clip(max=0x7FFF)
+        if not isinstance(whole, int)
+        else min(whole + (1 << 15) >> 16, 0x7FFF)
+    )
+    drop = 15 - _factors(shift)
+    return wrap32((_ints(x) * reduced + (1 << drop - 1)) >> drop)
+
+
 def saturating_left_shift(x: Ints, exponent: Ints | int) -> Ints:
     """``x · 2^exponent`` saturated to int32; ``exponent`` in 0..31."""
     limited: Ints = (_ints(x) << _factors(exponent)).clip(INT32_MIN, INT32_MAX)
@@ -230,12 +249,9 @@ def tanh(a: Ints, integer_bits: int) -> Ints:
 
 # Where the reference's table is one above the nearest integer, as its results show.
 _RAISED = [
-    int(i)
-    for i in """
-4 8 12 14 15 16 17 19 20 21 22 25 27 28 29 30 31 33 34 35 37 39 40 41 43 44 45 46 49 50 54 62 63 64 66 82 86
-93 100 103 112 116 135 255
-""".split()
-]
+    4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35, 37, 39, 40, 41, 43, 44, 45,
+    46, 49, 50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135, 255,
+]  # fmt: skip
 
 
 def _sigmoid_table() -> NDArray[np.uint16]:

@@ -259,7 +259,9 @@ def _generated(prepared: Sequence[_Prepared], board: Board, options: Options) ->
     kept = [p.network.name for p in prepared if p.network.plan.graph.states]
     if options.share_arena and len(prepared) > 1 and kept:
         what = f"{', '.join(kept)}: keeps tensors between invocations, which another network would write over"
-        raise UsageError(what, where="--share-arena", hint="Give each network an arena of its own: leave the option out")
+        raise UsageError(
+            what, where="--share-arena", hint="Give each network an arena of its own: leave the option out"
+        )
     _check_fits([p.network for p in prepared], board, options)
     library = prepared[0].network.plan.target.library
     files = codegen.generate(

@@ -126,7 +126,8 @@ def verify_board(
     """Build ``compiled`` with and without trace, run both on its board's emulator and compare with the host.
 
     The arena is poisoned before each sample and each sample runs twice in a row; of a network with states the samples
-    are a stream, in which each runs once and the poison spares the states. ``inputs`` replaces the generated ones. ``progress`` is told (samples done, samples in all). Raises what building and running raise.
+    are a stream, in which each runs once and the poison spares the states. ``inputs`` replaces the generated ones.
+    ``progress`` is told (samples done, samples in all). Raises what building and running raise.
     """
     if compiled.board.emulator is None:
         raise UsageError(f"board {compiled.board.name} has no emulator", hint="Choose one that has: microgen boards")

@@ -248,7 +248,8 @@ class _Importer:
         inputs = tuple(None if index is None else self._usable(index) for index in layer.inputs)
         outputs = tuple(self._usable(index) for index in layer.outputs)
         kept = self._variables(layer, operator.tflite_states)
-        outputs += tuple(Value(f"{inputs[i].name}/left", inputs[i].type) for i in kept)
+        found = [inputs[place] for place in kept]
+        outputs += tuple(Value(f"{value.name}/left", value.type) for value in found if value is not None)
         table = operator.tflite_table(layer.operator)
         options = Options(table, self._options(layer, table))
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +95,7 @@ or int8, the bias int32
         if not is_quantized(node):
             odd = next((v for v in (*node.inputs, *node.outputs) if v and v.type.dtype is not DType.FLOAT32), None)
             return None if odd is None else f"{short(odd)} is {odd.type.dtype}"
-        kinds = [(v, (DType.INT8,)) for v in (x, features, node.outputs[0])]
+        kinds: list[tuple[Value, tuple[DType, ...]]] = [(v, (DType.INT8,)) for v in (x, features, node.outputs[0])]
         kinds += [(state, tuple(_FUNCTIONS)), (times, (state.type.dtype,))]
         for value, allowed in kinds:
             if value.type.dtype not in allowed or value.type.quant is None or not value.type.quant.is_per_tensor:
@@ -173,7 +173,7 @@ or int8, the bias int32
         left = np.concatenate([history[..., 1:].astype(np.int64), new[..., np.newaxis]], axis=-1)
         totals = _units(left * times[0].astype(np.int64), self.rank)
         if bias is not None:
-            totals += bias[0].astype(np.int64).reshape(-1)
+            totals = totals + bias[0].astype(np.int64).reshape(-1)
         scaled = arith.multiply_by_quantized_multiplier(arith.wrap32(totals), *outer)
         bounds = self.activation.bounds(node.outputs[0].type)
         out = np.clip(arith.wrap32(scaled + result.zero_point), *bounds).astype(np.int8)
@@ -299,10 +299,11 @@ or int8, the bias int32
         yield floats("f32_batch_no_bias", 3, 4, 3, 1, 2, bias=False)
 
 
-def _units(products: NDArray[np.generic], rank: int) -> NDArray[np.generic]:
+def _units(products: NDArray[Any], rank: int) -> NDArray[Any]:
     """[…, features, steps] summed over steps and over the ``rank`` features of each unit."""
     sums = products.sum(axis=-1)
-    return sums.reshape(*sums.shape[:-1], -1, rank).sum(axis=-1)
+    grouped: NDArray[Any] = sums.reshape(*sums.shape[:-1], -1, rank).sum(axis=-1)
+    return grouped
 
 
 def _dims(n: int, h: int = 1) -> Struct:

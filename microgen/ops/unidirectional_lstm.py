@@ -16,6 +16,7 @@ from microgen.ops import sampling
 from microgen.ops.base import Op, Sample, carried, constraint
 from microgen.ops.call import Call, Const, FieldValue, Float, Input, Int, Output, Scratch, Struct, Target, ints
 from microgen.ops.constraints import is_quantized, not_constant, short
+from microgen.ops.floats import FloatArray
 from microgen.ops.tflite_form import ACTIVATION, TFLiteForm, TFLiteSource
 
 # MindIR inputs: x, then for the gates input, forget, cell, output: weights, recurrent weights and biases, then states.
@@ -35,8 +36,8 @@ _GATE_UNIT = 3
 @dataclass(frozen=True)
 class UnidirectionalLstm(Op):
     """Inputs: [batch, steps, depth] or, ``time_major``, [steps, batch, depth]; of the gates input, forget, cell and
-    output each weights [units, depth], then recurrent weights [units, units], then biases [units]; hidden and cell state
-    [batch, units]. Outputs: [batch, steps, units] in the input's order, and both states as they are left.
+    output each weights [units, depth], then recurrent weights [units, units], then biases [units]; hidden and cell
+    state [batch, units]. Outputs: [batch, steps, units] in the input's order, and both states as they are left.
 
     In int8 the cells are int16 with a scale that is a power of two, the biases int32. ``cell_clip`` 0 is none.
     """
@@ -95,7 +96,9 @@ class UnidirectionalLstm(Op):
         for first, shape in wanted.items():
             for index in range(first, first + len(_GATES)):
                 if node.input(index).shape != shape:
-                    raise VerifyError(f"{short(node.input(index))} is {list(node.input(index).shape)}, not {list(shape)}")
+                    raise VerifyError(
+                        f"{short(node.input(index))} is {list(node.input(index).shape)}, not {list(shape)}"
+                    )
         for state in (hidden, cells):
             if state.shape != (batches, units):
                 raise VerifyError(f"{short(state)} is {list(state.shape)}, not {[batches, units]}")
@@ -107,8 +110,8 @@ class UnidirectionalLstm(Op):
 
     @constraint
     def tensors(self, node: Node) -> str | None:
-        """all tensors are float32, or input, weights, hidden state and output quantized int8, the cell state int16, the \
-biases int32
+        """all tensors are float32, or input, weights, hidden state and output quantized int8, the cell state int16, \
+the biases int32
         """
         if not is_quantized(node):
             odd = next((v for v in (*node.inputs, *node.outputs) if v and v.type.dtype is not DType.FLOAT32), None)
@@ -192,9 +195,7 @@ biases int32
         given = [a for a in inputs if a is not None]
         assert len(given) == _COUNT
         samples = max(len(given[i]) for i in (0, _HIDDEN, _CELLS))
-        x, hidden, cells = (
-            np.broadcast_to(given[i], (samples, *given[i].shape[1:])) for i in (0, _HIDDEN, _CELLS)
-        )
+        x, hidden, cells = (np.broadcast_to(given[i], (samples, *given[i].shape[1:])) for i in (0, _HIDDEN, _CELLS))
         sequence = x if self.time_major else x.swapaxes(1, 2)
         step = self._step_int8 if is_quantized(node) else self._step_float
         constants = [a[0] for a in given[_WEIGHTS:_HIDDEN]]
@@ -206,15 +207,14 @@ biases int32
         return [np.ascontiguousarray(out if self.time_major else out.swapaxes(1, 2)), hidden, cells]
 
     def _step_float(
-        self, node: Node, constants: Sequence[Array], x: Array, hidden: Array, cells: Array
+        self, node: Node, constants: Sequence[FloatArray], x: FloatArray, hidden: FloatArray, cells: FloatArray
     ) -> tuple[Array, Array]:
-        gates = [
-            x @ constants[gate].T + constants[8 + gate] + hidden @ constants[4 + gate].T  # type: ignore[operator]
-            for gate in _GATES
+        gates: list[FloatArray] = [
+            x @ constants[gate].T + constants[8 + gate] + hidden @ constants[4 + gate].T for gate in _GATES
         ]
         with np.errstate(over="ignore"):
             enter, forget, leave = (1.0 / (1.0 + np.exp(-gates[g])) for g in (0, 1, 3))
-        new = forget * cells + enter * np.tanh(gates[2])
+        new: FloatArray = forget * cells + enter * np.tanh(gates[2])
         if self.cell_clip > 0.0:
             new = np.clip(new, np.float32(-self.cell_clip), np.float32(self.cell_clip))
         return (leave * np.tanh(new)).astype(np.float32), new.astype(np.float32)

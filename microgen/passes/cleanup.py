@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from microgen.mindir import Graph, Node, Value
+from microgen.mindir import Graph, Value
 from microgen.ops.base import op_of
 from microgen.ops.reshape import Reshape
 

@@ -128,7 +128,7 @@ def _int8(
 def _written(
     graph: Graph, assignment: Assignment, config: QuantConfig, samples: Samples, progress: Progress
 ) -> Rewritten:
-    # Layers are corrected one by one over all samples: with states, a sample depends on what all layers made of the last.
+    # Layers are corrected one by one over all samples; with states, a sample depends on all layers of the last one.
     corrects = config.bias_correction and not graph.states
     biases = correct_biases(graph, assignment, config, samples, progress) if corrects else {}
     return rewrite(graph, assignment, config, biases)

@@ -212,8 +212,8 @@ def test_memory_in_odd_sizes_is_fenced_exactly(board: Board, tmp_path: Path) -> 
     if not has_fault_registers(board):
         return  # it has no fence: what its machine has is tested above
     stack = board.region_for("stack")
-    small = Region(stack.name, "ram", stack.origin, stack.size * 7 // 8 + 32 if stack.size < 1 << 18 else 224 * 1024 + 32,
-                   stack.roles)  # fmt: skip
+    odd = stack.size * 7 // 8 + 32 if stack.size < 1 << 18 else 224 * 1024 + 32
+    small = Region(stack.name, "ram", stack.origin, odd, stack.roles)
     chip = dataclasses.replace(board, memory=(board.region_for("code"), small))
     elf = build(chip, tmp_path)
     files = tmp_path / "files"

@@ -33,12 +33,13 @@ Array = NDArray[Any]
 #: those of ``BEYOND_REFERENCE``. Of the others it takes none.
 IN_REFERENCE = frozenset(
     ("Abs", "Add", "ArgMax", "ArgMin", "AveragePool2D", "BatchMatMul", "BroadcastTo", "Concatenation", "Conv2D",
-     "Copy", "CumulativeSum", "DepthToSpace", "DepthwiseConv2D", "Dequantize", "Elu", "Equal", "ExpandDims", "FullyConnected",
-     "Gather", "GatherND", "Greater", "GreaterEqual", "HardSwish", "LeakyRelu", "Less", "LessEqual", "LogSoftmax",
-     "Logistic", "MaxPool2D", "Maximum", "Mean", "Minimum", "MirrorPad", "Mul", "NotEqual", "PRelu", "Pad", "Quantize",
-     "ReduceMax", "ReduceMin", "Relu", "Relu6", "Reshape", "ResizeBilinear", "ResizeNearest", "Reverse", "Rsqrt",
-     "Select", "Slice", "Softmax", "SpaceToDepth", "Split", "SquaredDifference", "Squeeze", "Sub", "Sum", "Svdf", "Tanh",
-     "Transpose", "TransposeConv2D", "UnidirectionalLstm")
+     "Copy", "CumulativeSum", "DepthToSpace", "DepthwiseConv2D", "Dequantize", "Elu", "Equal", "ExpandDims",
+     "FullyConnected", "Gather", "GatherND", "Greater", "GreaterEqual", "HardSwish", "LeakyRelu", "Less",
+     "LessEqual", "LogSoftmax", "Logistic", "MaxPool2D", "Maximum", "Mean", "Minimum", "MirrorPad", "Mul",
+     "NotEqual", "PRelu", "Pad", "Quantize", "ReduceMax", "ReduceMin", "Relu", "Relu6", "Reshape",
+     "ResizeBilinear", "ResizeNearest", "Reverse", "Rsqrt", "Select", "Slice", "Softmax", "SpaceToDepth",
+     "Split", "SquaredDifference", "Squeeze", "Sub", "Sum", "Svdf", "Tanh", "Transpose", "TransposeConv2D",
+     "UnidirectionalLstm")
 )  # fmt: skip
 #: What of those operators it lacks: patterns of samples' names.
 BEYOND_REFERENCE = {

@@ -11,9 +11,9 @@ COUNT = 4
 
 
 def inputs_for(graph: Graph) -> list[Array]:
-    """For each graph input and state ``COUNT`` sets of values along a new leading axis: two random ones, then the smallest
-    and the largest values of the type with the other extreme strewn in. Floats are moderate, -4 to 4, unless they
-    are quantized; so are plain integers, whose sums and products are to stay within their types.
+    """For each graph input and state ``COUNT`` sets of values along a new leading axis: two random ones, then the
+    smallest and the largest values of the type with the other extreme strewn in. Floats are moderate, -4 to 4,
+    unless they are quantized; so are plain integers, whose sums and products are to stay within their types.
     """
     quantizes = any(value.type.quant is not None for value in graph.results)
     return [_values(value.type, (graph.name, index), quantizes) for index, value in enumerate(graph.sources)]

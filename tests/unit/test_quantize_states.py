@@ -23,8 +23,8 @@ from microgen.runtime import Session
 
 
 def network(recurrent: bool = False) -> Graph:
-    """A convolution over the last three of a stream of frames, then a dense layer; ``recurrent``: a second state is what
-    the dense layer, which reads it, gave last.
+    """A convolution over the last three of a stream of frames, then a dense layer; ``recurrent``: which also reads what
+    it gave last, a second state.
     """
 
     def value(name: str, *shape: int) -> Value:

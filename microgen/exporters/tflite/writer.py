@@ -34,9 +34,7 @@ def write(graph: Graph) -> bytes:
     return _Writer(graph).file()
 
 
-def _numbered(
-    inputs: Sequence[Value], outputs: Sequence[Value], operations: Sequence[_Operation]
-) -> dict[Value, int]:
+def _numbered(inputs: Sequence[Value], outputs: Sequence[Value], operations: Sequence[_Operation]) -> dict[Value, int]:
     """Tensor indices. A form may bring constants that the graph does not have (a shape, axes)."""
     order: dict[Value, None] = dict.fromkeys(inputs)
     for operation in operations:
