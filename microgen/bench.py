@@ -23,7 +23,7 @@ from microgen.target.lines import line_table
 from microgen.target.toolchain import GCC, BuildResult, build_project, measure_model, model_objects, tool_version
 from microgen.verification import sample_inputs, verify_board
 
-_LAYER = re.compile(r"^    /\* (\d+)\. ")
+_LAYER = re.compile(r"^ {4,8}/\* (\d+)\. ")
 Say = Callable[[str], None]
 
 

@@ -22,7 +22,7 @@ from microgen.ops.call import Isa, Target
 from microgen.ops.layout import Permutation
 from microgen.passes import absorb_border_transposes, optimize
 from microgen.placement import check_patterns, make_placement
-from microgen.plan import Plan, check, make_plan, order_states, schedule
+from microgen.plan import Plan, check, make_plan, order_recurrences, order_states, schedule
 from microgen.quantize import QuantConfig, quantize_graph
 from microgen.quantize.observe import Progress, silent
 
@@ -232,6 +232,7 @@ def _prepare(
         graph = optimize(graph)
     if problems := device_problems(graph):
         raise UnsupportedError(problems)
+    order_recurrences(graph)
     if options.optimize == "ram":
         schedule(graph)
     graph = order_states(graph)

@@ -12,7 +12,7 @@ static inline int32_t mg_curve_argument(int32_t value, int32_t multiplier, int32
 }
 
 /* sigmoid in Q0.15; the argument's unit is 1 / (3 * 2^12). */
-static inline int32_t mg_logistic_s16(const uint16_t *table, int32_t argument)
+static inline int32_t mg_logistic_curve(const uint16_t *table, int32_t argument)
 {
     const uint32_t magnitude = argument < 0 ? 0u - (uint32_t)argument : (uint32_t)argument;
     const uint32_t place = magnitude >> 9;
@@ -27,7 +27,7 @@ static inline int32_t mg_logistic_s16(const uint16_t *table, int32_t argument)
 }
 
 /* tanh in Q0.15, of the same argument. */
-static inline int32_t mg_tanh_s16(const uint16_t *table, int32_t argument)
+static inline int32_t mg_tanh_curve(const uint16_t *table, int32_t argument)
 {
     const uint32_t magnitude = argument < 0 ? 0u - (uint32_t)argument : (uint32_t)argument;
     const uint32_t place = magnitude >> 8;

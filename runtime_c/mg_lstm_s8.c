@@ -52,10 +52,10 @@ static void update(const mg_lstm_s8_params *params, const uint16_t *table, const
     const int32_t units = params->sizes.units;
     for (int32_t i = 0; i < units; i++)
     {
-        const int32_t in = mg_logistic_s16(table, 3 * gates[i]);
-        const int32_t forget = mg_logistic_s16(table, 3 * gates[units + i]);
-        const int32_t fresh = mg_tanh_s16(table, 3 * gates[2 * units + i]);
-        const int32_t out = mg_logistic_s16(table, 3 * gates[3 * units + i]);
+        const int32_t in = mg_logistic_curve(table, 3 * gates[i]);
+        const int32_t forget = mg_logistic_curve(table, 3 * gates[units + i]);
+        const int32_t fresh = mg_tanh_curve(table, 3 * gates[2 * units + i]);
+        const int32_t out = mg_logistic_curve(table, 3 * gates[3 * units + i]);
         const int32_t kept = saturate(mg_requantize(forget * cells[i], params->keep_multiplier, params->keep_shift));
         const int32_t new = saturate(mg_requantize(in * fresh, params->enter_multiplier, params->enter_shift));
         int32_t cell = saturate(kept + new);
@@ -65,7 +65,7 @@ static void update(const mg_lstm_s8_params *params, const uint16_t *table, const
         }
         cells[i] = (int16_t)cell;
         const int32_t argument = mg_curve_argument(cell, params->tanh_multiplier, params->tanh_shift);
-        const int32_t shown = out * mg_tanh_s16(table, argument);
+        const int32_t shown = out * mg_tanh_curve(table, argument);
         const int32_t value = mg_requantize(shown, params->leave_multiplier, params->leave_shift);
         hidden[i] = (int8_t)mg_saturate_s8(value + params->output_offset);
         output[i] = hidden[i];

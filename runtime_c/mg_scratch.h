@@ -39,6 +39,10 @@
 #define MG_CONVOLVE_1X1_S8_SCRATCH(kernel_c) 0
 #endif
 
+/* Row pointers, then what one output of an int16 convolution reads, in every flavour. */
+#define MG_CONVOLVE_S16_SCRATCH(kernel_h, kernel_w, kernel_c) \
+    (MG_ROW_POINTERS_BYTES(kernel_h) + (kernel_h) * (kernel_w) * (kernel_c) * 2)
+
 /* Depthwise kernels of up to this many rows keep their pointers on the stack: callers give them no scratch. */
 #define MG_DEPTHWISE_LOCAL_ROWS 16
 #define MG_DEPTHWISE_CONV_S8_SCRATCH(kernel_h) \

@@ -40,6 +40,8 @@ from microgen.runtime.partition import assign, partition
 @click.option("--config", type=click.Path(path_type=Path), help="A YAML file; options given here go before it.")
 @click.option("--method", type=click.Choice([m.value for m in Method]), help="How ranges are chosen.")
 @click.option("--per-tensor", is_flag=True, help="One scale for all output channels of a layer's weights.")
+@click.option("--scheme", type=click.Choice([s.value for s in Scheme]),
+              help="What becomes int8; int16x8 has int16 activations.")  # fmt: skip
 @click.option("--weights-only", is_flag=True, help="Keep the arithmetic in float.")
 @click.option("--io", type=click.Choice([p.value for p in Ports]), help="Element type of inputs and outputs.")
 @click.option("--skip", type=Names(), help="Layers (patterns) or operators to keep in float, separated by commas.")
@@ -164,6 +166,8 @@ def _quantization(config: QuantConfig, asked: dict[str, Any]) -> QuantConfig:
         changes["samples"] = asked["samples"]
     if asked["per_tensor"]:
         changes["weights"] = Granularity.PER_TENSOR
+    if asked["scheme"] is not None:
+        changes["scheme"] = Scheme(asked["scheme"])
     if asked["weights_only"]:
         changes["scheme"] = Scheme.WEIGHTS_ONLY
     return dataclasses.replace(config, **changes)

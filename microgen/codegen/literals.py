@@ -14,6 +14,7 @@ C_TYPES: dict[DType, str] = {
     DType.INT8: "int8_t",
     DType.UINT8: "uint8_t",
     DType.INT16: "int16_t",
+    DType.UINT16: "uint16_t",
     DType.INT32: "int32_t",
     DType.INT64: "int64_t",
     DType.BOOL: "bool",

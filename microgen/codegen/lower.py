@@ -8,8 +8,18 @@ from pathlib import Path
 from microgen.codegen import kernels
 from microgen.codegen.kernels import Parameter
 from microgen.codegen.literals import C_TYPES, float_literal, int_literal
+from microgen.codegen.rolling import roll
 from microgen.codegen.tables import ParameterPool, TablePool, pointer
-from microgen.codegen.view import CallView, LayerView, ModelView, OutputView, PlaceView, PortView, StateView
+from microgen.codegen.view import (
+    CallView,
+    LayerView,
+    LoopView,
+    ModelView,
+    OutputView,
+    PlaceView,
+    PortView,
+    StateView,
+)
 from microgen.mindir import Graph, Node, State, Value
 from microgen.ops.base import Op
 from microgen.ops.call import Arg, Call, Const, Context, Float, Input, Int, Null, Output, Scratch, Struct
@@ -58,6 +68,7 @@ class _Builder:
             outputs=outputs,
             states=states,
             layers=layers,
+            sections=self.sections(layers),
             places=self.places(graph),
             tables=tables,
             parameters=self.parameters.parameters,
@@ -70,6 +81,15 @@ class _Builder:
             uses_arena=bool(calls),
             has_guards=any(call.guard for call in calls),
         )
+
+    def sections(self, layers: tuple[LayerView, ...]) -> tuple[LayerView | LoopView, ...]:
+        offsets = {symbol: self.plan.offsets[value] for value, symbol in self.symbols.items()}
+        offsets |= {_scratch_symbol(index): step.scratch_offset for index, step in enumerate(self.plan.steps)}
+
+        def function(layer: int, call: int) -> kernels.Function:
+            return self.functions[self.plan.steps[layer].calls[call].function]
+
+        return roll([step.node for step in self.plan.steps], layers, function, offsets)
 
     def layer(self, index: int, step: Step) -> LayerView:
         node = step.node

@@ -63,6 +63,25 @@ class LayerView:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopView:
+    """``steps`` times ``period`` layers from ``first`` on as a loop over the variable ``step``.
+
+    ``layers`` are those of the first step with the calls as they stand in the loop. ``table`` has ``columns``, (type,
+    name) each, and for every step one of ``rows``. ``traced`` gives for every step where the outputs of its layers lie.
+    """
+
+    first: int
+    period: int
+    steps: int
+    step: str
+    layers: tuple[LayerView, ...]
+    table: str
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, ...], ...]
+    traced: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PortView:
     """A graph input or output. ``scale`` is a literal, "" for a tensor without a per-tensor quantization;
     ``formula`` is the real value of an element ``q``. ``file_shape`` is the shape in the model file where the
@@ -116,6 +135,7 @@ class ModelView:
     """Everything the C templates need to know of a plan.
 
     ``functions`` are those of our kernels that are called, ``library_functions`` those of a linked CMSIS-NN.
+    ``sections`` are the layers as the C has them, some in loops.
     """
 
     prefix: str
@@ -125,6 +145,7 @@ class ModelView:
     outputs: tuple[PortView, ...]
     states: tuple[StateView, ...]
     layers: tuple[LayerView, ...]
+    sections: tuple[LayerView | LoopView, ...]
     places: tuple[PlaceView, ...]
     tables: tuple[Table, ...]
     parameters: tuple[Parameters, ...]
@@ -136,6 +157,11 @@ class ModelView:
     uses_context: bool
     uses_arena: bool
     has_guards: bool
+
+    @property
+    def loops(self) -> list[LoopView]:
+        """The loops among the sections."""
+        return [section for section in self.sections if isinstance(section, LoopView)]
 
     @property
     def queries(self) -> list[CallView]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from microgen.errors import InputError, UnsupportedError, VerifyError, one_line
-from microgen.frontends import flatbuffer, tflite_batches, tflite_schema, tflite_shapes, tflite_states
+from microgen.frontends import flatbuffer, tflite_batches, tflite_control, tflite_schema, tflite_shapes, tflite_states
 from microgen.frontends.options import ImportOptions
 from microgen.frontends.tflite_schema import Options, Record
 from microgen.frontends.tflite_states import States
@@ -26,6 +26,7 @@ SUFFIXES = (".tflite",)
 _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
 _CUSTOM = "CUSTOM"
+_LOOKUP = "EMBEDDING_LOOKUP"
 _SHAPE_TYPES = (DType.INT32, DType.INT64)
 _FILE_HINT = "Give a .tflite file as the TensorFlow Lite converter writes it"
 _QUANTIZE_HINT = (
@@ -87,17 +88,32 @@ class _UnknownOperatorError(_RefusedError):
 
 
 class _Importer:
-    def __init__(self, data: bytes, model: Record, subgraphs: Sequence[Record], number: int) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        model: Record,
+        subgraphs: Sequence[Record],
+        number: int,
+        callers: frozenset[int] = frozenset(),
+    ) -> None:
         subgraph = subgraphs[number]
+        self._callers = callers | {number}
         self._data, self._model, self._subgraphs, self._number = data, model, subgraphs, number
-        self._initial: dict[Hashable, Array] = {}
-        self._states = States(self._initial)
         self._tensors = Tensors(data, model, subgraph)
         self._operators = [_operator(code) for code in model.children("OperatorCodes", "OperatorCode")]
         self._subgraph = subgraph
         self._inputs = self._indices(subgraph, "Inputs")
         self._outputs = self._indices(subgraph, "Outputs")
         self._layers = _in_order([self._layer(r) for r in subgraph.children("Operators", "Operator")])
+        self._tables: dict[tuple[str, str], Record | None] = {}
+        self._callees: dict[int, _Importer] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing of the subgraph has been met."""
+        self._initial: dict[Hashable, Array] = {}
+        self._states = States(self._initial)
+        self._empty: set[int] = set()
         self._unpacked: dict[Value, Value] = {}
         self._batches: dict[Value, tuple[Value | None, ...]] = {}
         self._nodes: list[Node] = []
@@ -142,7 +158,9 @@ class _Importer:
     def _hint(self) -> str:
         hints = [_QUANTIZE_HINT] if self._mixed_problem else []
         if self._unknown_operator:
-            known = sorted({*by_tflite_name(), *tflite_batches.OPERATORS, *tflite_states.OPERATORS})
+            known = sorted(
+                {*by_tflite_name(), *tflite_batches.OPERATORS, *tflite_states.OPERATORS, *tflite_control.OPERATORS}
+            )
             hints.append(f"Supported operators are {', '.join(known)}")
         return ". ".join(hints)
 
@@ -194,8 +212,10 @@ class _Importer:
                 self._keep(layer)
             elif layer.operator in tflite_batches.OPERATORS:
                 self._nodes += self._blocks(layer)
-            elif not self._is_shape_arithmetic(layer):
-                self._nodes.append(self._make(layer))
+            elif layer.operator in tflite_control.OPERATORS:
+                self._control(layer)
+            elif not self._is_shape_arithmetic(layer) and not self._is_empty(layer):
+                self._append(self._make(self._filled(layer)), layer)
         except _UnknownOperatorError as error:
             # Whether its tensors are float says nothing: the converter leaves what it cannot quantize.
             self._problems.append(f"{label}: {error}")
@@ -209,6 +229,33 @@ class _Importer:
             if self._is_mixed(layer):
                 self._mixed_problem = True
                 error.hint = error.hint or _QUANTIZE_HINT
+
+    def _append(self, node: Node, layer: _Layer) -> None:
+        """A node joins the others; in a subgraph that is called, one that counts is computed instead."""
+        known = tflite_control.computed(node) if self._number else None
+        if known is None:
+            self._nodes.append(tflite_control.sliced(node) if self._number else node)
+            return
+        for index, value in zip(layer.outputs, known, strict=True):
+            self._tensors.replace(index, value)
+
+    def _is_empty(self, layer: _Layer) -> bool:
+        """Whether the layer takes nothing of a tensor: a list's part before its first element or behind its last."""
+        if not self._number or layer.operator != "SLICE" or None in layer.inputs or len(layer.inputs) != 3:
+            return False
+        data, begin, size = (self._usable(index) for index in layer.inputs if index is not None)
+        if not begin.is_const or not size.is_const or begin.shape != size.shape:
+            return False
+        parts = zip(data.shape, begin.const.reshape(-1).tolist(), size.const.reshape(-1).tolist(), strict=False)
+        if any(taken == 0 or (taken == -1 and first == length) for length, first, taken in parts):
+            self._empty.update(layer.outputs)
+        return not self._empty.isdisjoint(layer.outputs)
+
+    def _filled(self, layer: _Layer) -> _Layer:
+        """The layer without empty tensors among those that it joins."""
+        if layer.operator != "CONCATENATION":
+            return layer
+        return dataclasses.replace(layer, inputs=tuple(index for index in layer.inputs if index not in self._empty))
 
     def _keep(self, layer: _Layer) -> None:
         """An operator on resource variables: no node, but what is known of them changes."""
@@ -256,7 +303,7 @@ class _Importer:
             op, operands = operator.from_tflite(TFLiteSource(layer.operator, inputs, outputs, options))
         except VerifyError as error:
             raise _RefusedError(error.what) from None
-        operands = self._plain(operands, outputs)
+        operands = self._plain(layer.operator, operands, outputs)
         node = self._with_known_shapes(Node(op, operands, outputs, outputs[0].name), layer)
         op.check_types(node)
         for problem in op.problems(node):
@@ -295,14 +342,71 @@ class _Importer:
         except VerifyError as error:
             raise _RefusedError(error.what) from None
 
-    def _plain(self, operands: tuple[Value | None, ...], outputs: tuple[Value, ...]) -> tuple[Value | None, ...]:
+    def _control(self, layer: _Layer) -> None:
+        """The nodes for a loop or a branch whose course is known, or for a tensor taken apart."""
+        options = Options(
+            tflite_control.TABLES[layer.operator], self._options(layer, tflite_control.TABLES[layer.operator])
+        )
+        if not layer.inputs or any(index is None for index in layer.inputs):
+            raise _RefusedError("lacks an input")
+        operands = [self._usable(index) for index in layer.inputs if index is not None]
+        outputs = [self._usable(index) for index in layer.outputs]
+        try:
+            if layer.operator == tflite_control.UNPACK:
+                axis = options("Axis")
+                assert isinstance(axis, int)
+                self._nodes += tflite_control.unpack(operands[0], axis, outputs)
+                return
+            first, second = (self._called(layer, options(f)) for f in tflite_control.SUBGRAPHS[layer.operator])
+            if layer.operator == tflite_control.WHILE:
+                made, results = tflite_control.unroll(first, second, operands, outputs)
+            else:
+                made, results = tflite_control.branch(first, second, operands[0], operands[1:], outputs)
+        except VerifyError as error:
+            raise _RefusedError(error.what) from None
+        self._nodes += made
+        for index, value in zip(layer.outputs, results, strict=True):
+            self._tensors.replace(index, value)
+
+    def _called(self, layer: _Layer, number: object) -> tflite_control.Called:
+        """A subgraph that a layer calls."""
+        if not isinstance(number, int) or not 0 < number < len(self._subgraphs) or number in self._callers:
+            raise InputError(f"cannot call subgraph {number}", where=layer.record.path)
+        if number not in self._callees:
+            self._callees[number] = _Importer(self._data, self._model, self._subgraphs, number, self._callers)
+        return self._callees[number].inlined
+
+    def inlined(self, operands: Sequence[Value]) -> tuple[list[Node], list[Value]]:
+        """(nodes, outputs) of the subgraph with ``operands`` as its inputs; VerifyError when that is not possible."""
+        if len(operands) != len(self._inputs):
+            raise VerifyError(f"a subgraph takes {len(self._inputs)} tensors and is given {len(operands)}")
+        self._begin()
+        self._tensors.restore()
+        for index, value in zip(self._inputs, operands, strict=True):
+            inner = self._tensors[index].value
+            if inner is not None and inner.type.dtype is not value.type.dtype:
+                raise VerifyError(f"a subgraph takes {inner.type} and is given {value.type}")
+            self._tensors.replace(index, value)
+        self._import()
+        if self._problems:
+            raise VerifyError("; ".join(self._problems))
+        if self._states.assigned():
+            raise VerifyError("its subgraph keeps tensors between invocations")
+        return self._nodes, [self._usable(index) for index in self._outputs]
+
+    def _plain(
+        self, operator: str, operands: tuple[Value | None, ...], outputs: tuple[Value, ...]
+    ) -> tuple[Value | None, ...]:
         """The operands of a layer, those of a hybrid one unpacked: it computes in float with constant weights in int8.
 
         That a hybrid layer of the file may ask for its input to be quantized as it runs is not followed: that is an
         approximation of what is computed here.
         """
         first = operands[0] if operands else None
-        if first is None or not all(v.type.dtype is DType.FLOAT32 for v in (first, *outputs)):
+        if first is None or not all(v.type.dtype is DType.FLOAT32 for v in outputs):
+            return operands
+        packed = operator == _LOOKUP and first.is_const
+        if first.type.dtype is not DType.FLOAT32 and not packed:
             return operands
         return tuple(v if v is None or not v.is_const or v.type.quant is None else self._unpack(v) for v in operands)
 
@@ -331,9 +435,9 @@ class _Importer:
         if layer.operator == "SHAPE":
             return None if len(values) != 1 or values[0] is None else np.array(values[0].shape, np.int32)
         arrays = [value.const for value in values if value is not None and value.is_const]
-        schema = tflite_shapes.OPTIONS.get(layer.operator)
-        if schema is None or not arrays or len(arrays) != len(values):
+        if layer.operator not in tflite_shapes.OPTIONS or not arrays or len(arrays) != len(values):
             return None
+        schema = tflite_shapes.OPTIONS[layer.operator]
         return tflite_shapes.compute(layer.operator, arrays, Options(schema, self._options(layer, schema)))
 
     def _with_known_shapes(self, node: Node, layer: _Layer) -> Node:
@@ -361,8 +465,16 @@ class _Importer:
 
     def _options(self, layer: _Layer, schema: str | None) -> Record | None:
         """The layer's options table; None when it is missing or nobody asks for one."""
+        if schema is None:
+            return None
+        key = (layer.record.path, schema)
+        if key not in self._tables:
+            self._tables[key] = self._read_options(layer, schema)
+        return self._tables[key]
+
+    def _read_options(self, layer: _Layer, schema: str) -> Record | None:
         kind = layer.record.integer("BuiltinOptionsType")
-        if schema is None or kind == 0:
+        if kind == 0:
             return None
         found = tflite_schema.names("BuiltinOptions").get(kind, f"of the unknown type {kind}")
         if found != schema:

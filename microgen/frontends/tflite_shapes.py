@@ -17,12 +17,13 @@ from microgen.ops.tflite_form import Option
 Lookup = Callable[[str], Option]
 
 #: The options table in the schema of each operator that ``compute`` knows.
-OPTIONS = {
+OPTIONS: dict[str, str | None] = {
     "STRIDED_SLICE": "StridedSliceOptions",
     "PACK": "PackOptions",
     "GATHER": "GatherOptions",
     "REDUCE_PROD": "ReducerOptions",
     "CONCATENATION": "ConcatenationOptions",
+    "BROADCAST_ARGS": None,
 }
 
 
@@ -77,10 +78,20 @@ def _concatenation(inputs: Sequence[Array], option: Lookup) -> Array | None:
     return np.concatenate(inputs)
 
 
+def _broadcast_args(inputs: Sequence[Array], option: Lookup) -> Array | None:
+    if len(inputs) != 2 or any(a.ndim != 1 for a in inputs):
+        return None
+    try:
+        return np.array(np.broadcast_shapes(*(tuple(a.tolist()) for a in inputs)), inputs[0].dtype)
+    except ValueError:
+        return None
+
+
 _RULES: dict[str, Callable[[Sequence[Array], Lookup], Array | None]] = {
     "STRIDED_SLICE": _strided_slice,
     "PACK": _pack,
     "GATHER": _gather,
     "REDUCE_PROD": _reduce_prod,
     "CONCATENATION": _concatenation,
+    "BROADCAST_ARGS": _broadcast_args,
 }

@@ -31,6 +31,7 @@ class Tensors:
     """The tensors of one subgraph by index."""
 
     def __init__(self, data: bytes, model: Record, subgraph: Record) -> None:
+        self._replaced: dict[int, Tensor] = {}
         self._data = data
         self._buffers = model.children("Buffers", "Buffer")
         self._records = subgraph.children("Tensors", "Tensor")
@@ -38,6 +39,8 @@ class Tensors:
 
     def __getitem__(self, index: int) -> Tensor:
         """The tensor at ``index``, one of the file's; InputError when its data makes no sense."""
+        if index in self._replaced:
+            return self._replaced[index]
         if index not in self._decoded:
             self._decoded[index] = self._decode(index)
         return self._decoded[index]
@@ -62,8 +65,12 @@ class Tensors:
 
     def replace(self, index: int, value: Value) -> Value:
         """From now on the tensor is ``value``."""
-        self._decoded[index] = Tensor(value.name, value)
+        self._replaced[index] = Tensor(value.name, value)
         return value
+
+    def restore(self) -> None:
+        """All tensors are again what the file says."""
+        self._replaced.clear()
 
     def is_empty_list(self, index: int) -> bool:
         """Whether the tensor is a list of no integers: how files spell the shape of a scalar."""

@@ -136,6 +136,7 @@ class Graph:
         self._reindex()
 
     def _reindex(self) -> None:
+        self._position: dict[Node, int] | None = None
         self._producer = {value: node for node in self._nodes for value in node.outputs}
         self._users = {}
         for node in self._nodes:
@@ -173,6 +174,12 @@ class Graph:
     def nodes(self) -> tuple[Node, ...]:
         """The nodes in execution order."""
         return tuple(self._nodes)
+
+    def position(self, node: Node) -> int | None:
+        """Where ``node`` stands among the nodes; None when it is not one of them (any more)."""
+        if self._position is None:
+            self._position = {node: index for index, node in enumerate(self._nodes)}
+        return self._position.get(node)
 
     def producer(self, value: Value) -> Node | None:
         """The node that computes ``value``; None for graph inputs, states as they were left and constants."""

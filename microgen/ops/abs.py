@@ -10,9 +10,10 @@ import numpy as np
 
 from microgen import arith
 from microgen.arith import Numbers
-from microgen.mindir import QuantParams
+from microgen.mindir import Node, QuantParams
 from microgen.ops.base import Sample
-from microgen.ops.unary import NumberUnary, rescale, sample, unary_samples
+from microgen.ops.call import Call, Input, Int, Output
+from microgen.ops.unary import NumberUnary, int16_sample, rescale, sample, unary_samples
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Abs(NumberUnary):
     stem: ClassVar[str] = "abs"
     tflite: ClassVar[tuple[str, ...]] = ("ABS",)
     tflite_int8: ClassVar[bool] = True
+    takes_int16: ClassVar[bool] = True
     onnx: ClassVar[tuple[str, ...]] = ("Abs",)
     mindspore: ClassVar[tuple[str, ...]] = ("Abs",)
 
@@ -36,8 +38,17 @@ class Abs(NumberUnary):
             magnitude = rescale(magnitude, source.scale / result.scale)
         return arith.wrap32(magnitude + result.zero_point)
 
+    def int16_call(self, node: Node, source: QuantParams, result: QuantParams) -> Call:
+        same = source.scale == result.scale
+        # As it is: 2^31 - 1 at shift 0 is no factor that a scale has.
+        multiplier, shift = (0, 0) if same else arith.quantize_multiplier(source.scale / result.scale)
+        size = Int(node.output.type.elements)
+        return Call("mg_abs_s16", (Input(0), Output(), size, Int(int(not same)), Int(multiplier), Int(shift)))
+
     @classmethod
     def samples(cls) -> Iterator[Sample]:
         yield from unary_samples(cls())
         yield sample(cls(), "same", (0.05, 3), (0.05, -100))
         yield sample(cls(), "ties", (0.5, -128), (0.4, -128))
+        yield int16_sample(cls(), "same", 0.0002, 0.0002)
+        yield int16_sample(cls(), "scaled", 0.0002, 0.00015)

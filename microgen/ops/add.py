@@ -11,24 +11,27 @@ from microgen.arith import Numbers
 from microgen.mindir import Node
 from microgen.ops.arithmetic import Arithmetic, arithmetic_samples
 from microgen.ops.base import Sample
-from microgen.ops.binary import int8_samples
+from microgen.ops.binary import int8_samples, int16_samples
 from microgen.ops.call import Arg, Input, Int, Output
 from microgen.ops.common_scale import common_scale_fields, scaled_operands
+from microgen.ops.constraints import is_int16
 
 # Bits by which both operands are refined before they are brought to one scale.
 _LEFT_SHIFT = 20
+_LEFT_SHIFT_INT16 = 15
 
 
 @dataclass(frozen=True)
 class Add(Arithmetic):
-    """In int8, both operands are scaled to twice the larger input scale, added, and scaled to the output's."""
+    """Quantized operands are scaled to twice the larger input scale, added, and scaled to the output's."""
 
     name: ClassVar[str] = "Add"
     tflite: ClassVar[tuple[str, ...]] = ("ADD",)
     tflite_options: ClassVar[str | None] = "AddOptions"
     onnx: ClassVar[tuple[str, ...]] = ("Add",)
     mindspore: ClassVar[tuple[str, ...]] = ("Add", "TensorAdd")
-    plain_kernel: ClassVar[str] = "arm_elementwise_add_s8"
+    plain_kernel: ClassVar[str] = "arm_elementwise_add"
+    takes_int16: ClassVar[bool] = True
     stem: ClassVar[str] = "add"
 
     def compute(self, first: Numbers, second: Numbers) -> Numbers:
@@ -45,7 +48,7 @@ class Add(Arithmetic):
         )
 
     def quant_fields(self, node: Node) -> dict[str, int]:
-        return common_scale_fields(node, _LEFT_SHIFT)
+        return common_scale_fields(node, _LEFT_SHIFT_INT16 if is_int16(node) else _LEFT_SHIFT)
 
     def plain_arguments(self, node: Node) -> tuple[Arg, ...]:
         q = {name: Int(value) for name, value in self.quant_fields(node).items()}
@@ -68,4 +71,5 @@ class Add(Arithmetic):
     @classmethod
     def samples(cls) -> Iterator[Sample]:
         yield from int8_samples(cls, 0.08)
+        yield from int16_samples(cls, 0.0003)
         yield from arithmetic_samples(cls)

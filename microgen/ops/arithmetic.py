@@ -12,10 +12,10 @@ from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.attributes import Activation
-from microgen.ops.base import Op, Sample
+from microgen.ops.base import Op, Sample, device_constraint
 from microgen.ops.binary import Binary, Shape, float_samples, loop_fields
-from microgen.ops.call import Arg, Call, Float, Int, Struct
-from microgen.ops.constraints import fused_activation, is_quantized
+from microgen.ops.call import Arg, Call, Float, Input, Int, Output, Struct
+from microgen.ops.constraints import fused_activation, is_quantized, suffix
 from microgen.ops.onnx_form import OnnxForm
 from microgen.ops.tflite_form import ACTIVATION, TFLiteForm, TFLiteSource
 
@@ -27,14 +27,20 @@ class Arithmetic(Binary):
     activation: Activation = Activation.NONE
 
     fuses_clamp: ClassVar[bool] = True
-    #: The kernel for quantized operands of the output's shape, from CMSIS-NN; empty where it has none.
+    device_integers: ClassVar[frozenset[DType]] = frozenset((DType.INT32,))
+    #: The kernel for quantized operands of the output's shape, from CMSIS-NN, without the element type; empty where it
+    #: has none.
     plain_kernel: ClassVar[str] = ""
     #: The version of the operator in TensorFlow Lite's list that takes int8.
     tflite_version: ClassVar[int] = 2
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
-        return cls(fused_activation(source)), (source.input(0), source.input(1))
+        activation, first = fused_activation(source), source.input(0)
+        if activation is not Activation.NONE and not first.type.dtype.is_float and first.type.quant is None:
+            # The reference interpreter computes as if it were not there.
+            raise VerifyError(f"fused activation {activation.value} is not supported behind plain integers")
+        return cls(activation), (first, source.input(1))
 
     def to_tflite(self, node: Node) -> TFLiteForm:
         options = {"FusedActivationFunction": ACTIVATION.index(self.activation.value)}
@@ -62,16 +68,27 @@ class Arithmetic(Binary):
         low, high = self.activation.interval
         return Struct("mg_arithmetic_f32_params", (("low", Float(low)), ("high", Float(high)), *loop_fields(node)))
 
+    def lower_integers(self, node: Node) -> tuple[Call, ...]:
+        loops = Struct("mg_broadcast", loop_fields(node))
+        return (Call(f"mg_{self.stem}_s32", (loops, Input(0), Input(1), Output())),)
+
+    @device_constraint
+    def plain_activation(self, node: Node) -> str | None:
+        """plain integers have no fused activation"""
+        return (
+            self.activation.value if self._computes_integers(node) and self.activation is not Activation.NONE else None
+        )
+
     def plain_arguments(self, node: Node) -> tuple[Arg, ...]:
         """The plain kernel's arguments up to and with the output's shift."""
         return ()
 
-    def lower_int8(self, node: Node) -> tuple[Call, ...]:
+    def lower_quantized(self, node: Node) -> tuple[Call, ...]:
         if self.plain_kernel and self.in_place(node) == (0, 1):
             low, high = self.clamp(node)
             tail = (Int(low), Int(high), Int(node.output.type.elements))
-            return (Call(self.plain_kernel, (*self.plain_arguments(node), *tail)),)
-        return super().lower_int8(node)
+            return (Call(f"{self.plain_kernel}_{suffix(node)}", (*self.plain_arguments(node), *tail)),)
+        return super().lower_quantized(node)
 
 
 def arithmetic_samples(op: type[Arithmetic], *, divides: bool = False) -> Iterator[Sample]:
@@ -98,3 +115,6 @@ def arithmetic_samples(op: type[Arithmetic], *, divides: bool = False) -> Iterat
         yield make(activation.value.lower(), (2, 33), (33,), activation)
     whole = sampling.constant("whole", np.array([-3, 1, 7], np.int32))
     yield sampling.single(op(), "i32", [TensorType(DType.INT32, (2, 3)), whole], None)
+    if not divides:
+        image32 = TensorType(DType.INT32, (2, 3, 4))
+        yield sampling.single(op(), "i32_image", [image32, image32], None)

@@ -12,6 +12,7 @@ from microgen import arith
 from microgen.mindir import Array, Node
 from microgen.ops.base import Sample
 from microgen.ops.call import Call
+from microgen.ops.constraints import suffix
 from microgen.ops.floats import FloatArray
 from microgen.ops.pooling import Pooling, pooling_samples
 
@@ -40,7 +41,8 @@ class AveragePool2D(Pooling):
 
     def quantized_call(self, node: Node) -> Call:
         channels = node.output.shape[3]
-        return self.call(node, "arm_avgpool_s8", 4 * channels, f"MG_AVGPOOL_S8_SCRATCH({channels})")
+        kernel = f"arm_avgpool_{suffix(node)}"
+        return self.call(node, kernel, 4 * channels, f"MG_AVGPOOL_S8_SCRATCH({channels})")
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:

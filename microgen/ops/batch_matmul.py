@@ -15,7 +15,8 @@ from microgen.mindir import Array, DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.base import Op, Sample, constraint, device_constraint
 from microgen.ops.call import Arg, Call, Const, Context, FieldValue, Input, Int, Output, Struct, Target, ints, nhwc
-from microgen.ops.constraints import device_arithmetic, is_quantized, quantized_or_plain
+from microgen.ops.constraints import device_arithmetic, is_int16, is_quantized, quantized_or_plain, suffix
+from microgen.ops.convolution import check_wide_factors
 from microgen.ops.layout import Permutation, Permuted
 from microgen.ops.onnx_form import OnnxForm, OnnxSource
 from microgen.ops.quantization import QuantRule, Weights
@@ -84,12 +85,14 @@ class BatchMatMul(Op):
 
     @constraint
     def same_kind(self, node: Node) -> str | None:
-        """inputs and output are all int8 with per-tensor quantization parameters, or all of one unquantized type"""
-        return quantized_or_plain(node, (node.input(0), node.input(1), node.output))
+        """inputs and output are all int8 with per-tensor quantization parameters, all int16 with zero point 0, or all \
+of one unquantized type
+        """
+        return quantized_or_plain(node, (node.input(0), node.input(1), node.output), int16=True)
 
     @constraint
     def representable(self, node: Node) -> str | None:
-        """the product of the inputs' scales over the output's is below 2^30"""
+        """the product of the inputs' scales over the output's is below 2^30, of int16 tensors below 2^7"""
         if not is_quantized(node) or self.same_kind(node) is not None:
             return None
         try:
@@ -100,7 +103,7 @@ class BatchMatMul(Op):
 
     @device_constraint
     def int8_or_float32(self, node: Node) -> str | None:
-        """tensors are quantized int8 or float32"""
+        """tensors are quantized or float32"""
         return device_arithmetic(node.input(0), node.input(1), node.output)
 
     @device_constraint
@@ -122,7 +125,10 @@ class BatchMatMul(Op):
         """(multiplier, shift) from a sum of products to the output's scale; ValueError when out of range."""
         a, b, result = (value.type.quant for value in (node.input(0), node.input(1), node.output))
         assert a is not None and b is not None and result is not None
-        return arith.quantize_multiplier(a.scale * b.scale / result.scale)
+        factor = arith.quantize_multiplier(a.scale * b.scale / result.scale)
+        if is_int16(node):
+            check_wide_factors([factor])
+        return factor
 
     def permuted(self, node: Node, permutation: Permutation) -> Permuted | None:
         rank = len(permutation)
@@ -161,14 +167,17 @@ class BatchMatMul(Op):
         assert result is not None
         # float64 matrix products of integers are exact (sums stay far below 2^53) and run on BLAS.
         sums = np.matmul(left.astype(np.float64) - zeros[0], right.astype(np.float64) - zeros[1]).astype(np.int64)
-        scaled = arith.multiply_by_quantized_multiplier(arith.wrap32(sums), *self.factor(node))
-        return [np.clip(arith.wrap32(scaled + result.zero_point), -128, 127).astype(np.int8)]
+        if is_int16(node):
+            scaled = arith.multiply_by_reduced_multiplier(sums, *self.factor(node))
+        else:
+            scaled = arith.multiply_by_quantized_multiplier(arith.wrap32(sums), *self.factor(node))
+        return [np.clip(arith.wrap32(scaled + result.zero_point), *node.output.type.dtype.limits).astype(a.dtype)]
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         if not is_quantized(node):
             params = Struct("mg_batch_matmul_params", self._strided(node))
             return (Call("mg_batch_matmul_f32", (params, Input(0), Input(1), Output())),)
-        rows = self._cmsis_operands(node)
+        rows = None if is_int16(node) else self._cmsis_operands(node)
         a, b, result = (value.type.quant for value in (node.input(0), node.input(1), node.output))
         assert a is not None and b is not None and result is not None
         multiplier, shift = self.factor(node)
@@ -177,7 +186,7 @@ class BatchMatMul(Op):
         if rows is None:
             fields = (("loops", Struct("mg_batch_matmul_params", self._strided(node))), *offsets, *factors)
             params = Struct("mg_batch_matmul_s8_params", fields)
-            return (Call("mg_batch_matmul_s8", (params, Input(0), Input(1), Output())),)
+            return (Call(f"mg_batch_matmul_{suffix(node)}", (params, Input(0), Input(1), Output())),)
         (left, left_shape), (right, right_shape) = rows
         dense = Struct(
             "cmsis_nn_fc_params", (*offsets, ("activation", Struct("cmsis_nn_activation", ints(min=-128, max=127))))
@@ -264,6 +273,14 @@ class BatchMatMul(Op):
             output = QuantParams.per_tensor(scale or 0.05 * 0.02 * 75.0 * depth**0.5, zero_points[2])
             return sampling.single(op, id, operands, output)
 
+        for id, a, b, flags in (
+            ("matrices", (4, 7), (7, 6), ""),
+            ("batch_b", (2, 3, 9), (2, 5, 9), "b"),
+            ("broadcast_a", (1, 3, 5, 2), (2, 1, 5, 3), "a"),
+        ):
+            kinds = (sampling.int16(a), sampling.int16(b, 0.0001))
+            quant = QuantParams.per_tensor(0.002, 0)
+            yield sampling.single(cls("a" in flags, "b" in flags), f"i16_{id}", kinds, quant)
         for real in (False, True):
             for flags in ("", "a", "b", "ab"):
                 left = (7, 4) if "a" in flags else (4, 7)

@@ -18,7 +18,7 @@ from microgen.ops import sampling
 from microgen.ops.attributes import Activation
 from microgen.ops.base import Op, Sample, constraint, device_constraint
 from microgen.ops.call import Call, FieldValue, Input, Int, Output, Struct, Target
-from microgen.ops.constraints import device_arithmetic, is_quantized, quantized_or_plain, short
+from microgen.ops.constraints import device_arithmetic, is_quantized, quantized_or_plain, short, suffix
 from microgen.ops.layout import Permutation, Permuted
 from microgen.ops.onnx_form import OnnxSource
 from microgen.ops.quantization import QuantRule
@@ -38,6 +38,12 @@ class Binary(Op):
     stem: ClassVar[str]
     #: Whether there is an int8 form.
     quantizes: ClassVar[bool] = True
+    #: Whether there is an int16 form.
+    takes_int16: ClassVar[bool] = False
+    #: Types of plain integers that there are kernels for.
+    device_integers: ClassVar[frozenset[DType]] = frozenset()
+    #: The struct of the quantized kernels' parameters without ``_params``; empty for that of the operator's own name.
+    quant_struct: ClassVar[str] = ""
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
@@ -60,16 +66,20 @@ class Binary(Op):
 
     @constraint
     def tensor_types(self, node: Node) -> str | None:
-        """inputs and output are numbers of one type, or int8 with quantization parameters, one scale each"""
+        """inputs and output are numbers of one type, or int8 with quantization parameters, one scale each, or int16 \
+with zero point 0 (but in comparisons)
+        """
         if node.input(0).type.dtype is DType.BOOL:
             return f"{short(node.input(0))} is bool"
         if not self.quantizes and is_quantized(node):
             return f"{short(node.input(0))} is quantized"
-        return quantized_or_plain(node, (node.input(0), node.input(1), node.output))
+        return quantized_or_plain(node, (node.input(0), node.input(1), node.output), int16=self.takes_int16)
 
     @device_constraint
     def device_types(self, node: Node) -> str | None:
-        """inputs are float32 or quantized int8"""
+        """inputs are float32 or quantized, or plain integers that the operator has a kernel for"""
+        if self._computes_integers(node):
+            return None
         return device_arithmetic(node.input(0), node.input(1))
 
     @constraint
@@ -96,7 +106,7 @@ class Binary(Op):
         return node.output.type.dtype.limits
 
     def quant_fields(self, node: Node) -> dict[str, int]:
-        """Offsets, multipliers and shifts by their names in the int8 kernel; ValueError when out of range."""
+        """Offsets, multipliers and shifts by their names in the quantized kernel; ValueError when out of range."""
         return {}
 
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
@@ -116,28 +126,34 @@ class Binary(Op):
     def permuted(self, node: Node, permutation: Permutation) -> Permuted | None:
         return permuted_operands(self, node, permutation)
 
+    def _computes_integers(self, node: Node) -> bool:
+        """Whether the kernels for plain integers serve."""
+        return not is_quantized(node) and node.input(0).type.dtype in self.device_integers
+
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         if is_quantized(node):
-            return self.lower_int8(node)
+            return self.lower_quantized(node)
+        if self._computes_integers(node):
+            return self.lower_integers(node)
         return (Call(f"mg_{self.stem}_f32", (self.float_params(node), Input(0), Input(1), Output())),)
+
+    def lower_integers(self, node: Node) -> tuple[Call, ...]:
+        """The C calls for plain integers of ``device_integers``."""
+        raise NotImplementedError
 
     def float_params(self, node: Node) -> Struct:
         """The first argument of the float kernel."""
         return Struct("mg_broadcast", loop_fields(node))
 
-    def lower_int8(self, node: Node) -> tuple[Call, ...]:
-        """The C calls for quantized operands."""
-        return (self.strided_call(node, f"mg_{self.stem}_s8"),)
-
-    def strided_call(self, node: Node, kernel: str, params: str | None = None) -> Call:
-        """The call of an int8 kernel that broadcasts; ``params`` is its struct's name without ``_params``."""
-        params = params or kernel
+    def lower_quantized(self, node: Node) -> tuple[Call, ...]:
+        """The C calls for quantized operands: those of a kernel that broadcasts."""
+        params = self.quant_struct or f"mg_{self.stem}_s8"
         low, high = self.clamp(node)
         numbers = tuple((name, Int(value)) for name, value in self.quant_fields(node).items())
         activation = Struct("cmsis_nn_activation", (("min", Int(low)), ("max", Int(high))))
         quant = Struct(f"{params}_quant", (*numbers, ("activation", activation)))
         struct = Struct(f"{params}_params", (("quant", quant), *loop_fields(node)))
-        return Call(kernel, (struct, Input(0), Input(1), Output()))
+        return (Call(f"mg_{self.stem}_{suffix(node)}", (struct, Input(0), Input(1), Output())),)
 
     def in_place(self, node: Node) -> tuple[int, ...]:
         # An operand that is not repeated lies in memory as the output does and is read once, just before
@@ -242,6 +258,27 @@ def scale_and_zero_point(value: Value) -> tuple[float, int]:
     """The per-tensor quantization of ``value``."""
     assert value.type.quant is not None
     return value.type.quant.scale, value.type.quant.zero_point
+
+
+def int16_samples(op: Callable[[Activation], Op], scale: float) -> Iterator[Sample]:
+    """A few samples in int16: ``scale`` suits the result of two operands of scale 0.0002."""
+
+    def sample(
+        id: str,
+        first: Shape,
+        second: Shape,
+        scales: tuple[float, float] = (0.0002, 0.00015),
+        factor: float = 1.0,
+        activation: Activation = Activation.NONE,
+    ) -> Sample:
+        operands = [sampling.int16(shape, s) for shape, s in zip((first, second), scales, strict=True)]
+        output = QuantParams.per_tensor(scale * factor, 0)
+        return sampling.single(op(activation), f"i16_{id}", operands, output)
+
+    yield sample("image", (1, 3, 4, 5), (1, 3, 4, 5))
+    yield sample("channels", (1, 3, 4, 5), (5,), (0.0003, 0.0003))
+    yield sample("crossed", (7, 1), (1, 3), (0.001, 1e-6), 0.3)
+    yield sample("saturating", (67,), (67,), (0.0002, 0.0002), 0.05)
 
 
 def int8_samples(make: Callable[[Activation], Op], scale: float | None, *, fuses: bool = True) -> Iterator[Sample]:

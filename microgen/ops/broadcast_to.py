@@ -1,7 +1,8 @@
-"""BROADCAST_TO: a tensor repeated along dimensions of length 1 and new leading ones."""
+"""BROADCAST_TO, FILL, ZEROS_LIKE: a tensor repeated along dimensions of length 1 and new leading ones."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -25,11 +26,27 @@ class BroadcastTo(Movement):
     shape: tuple[int, ...]
 
     name: ClassVar[str] = "BroadcastTo"
-    tflite: ClassVar[tuple[str, ...]] = ("BROADCAST_TO",)
+    tflite: ClassVar[tuple[str, ...]] = ("BROADCAST_TO", "FILL", "ZEROS_LIKE")
     tflite_options: ClassVar[str | None] = "BroadcastToOptions"
 
     @classmethod
+    def tflite_table(cls, operator: str) -> str | None:
+        tables = {"FILL": "FillOptions", "ZEROS_LIKE": "ZerosLikeOptions"}
+        return tables.get(operator, cls.tflite_options)
+
+    @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
+        if source.operator == "FILL":
+            if source.input(1).type.elements != 1:
+                raise VerifyError(f"is to fill with {list(source.input(1).shape)} numbers, not with one")
+            return cls(source.integers(0)), (source.input(1),)
+        if source.operator == "ZEROS_LIKE":
+            # Bytes of 0, whatever they stand for.
+            kind = source.outputs[0].type
+            zero = Value(
+                f"{source.outputs[0].name}/zero", dataclasses.replace(kind, shape=()), np.zeros((), kind.dtype.numpy)
+            )
+            return cls(source.input(0).shape), (zero,)
         return cls(source.integers(1)), (source.input(0),)
 
     def to_tflite(self, node: Node) -> TFLiteForm:

@@ -15,7 +15,7 @@ from microgen.mindir import DType, Node, TensorType
 from microgen.ops import sampling
 from microgen.ops.base import Sample, constraint
 from microgen.ops.binary import Binary, Shape, float_samples, int8_samples, scale_and_zero_point
-from microgen.ops.call import Call
+from microgen.ops.call import Call, Input, Int, Output
 from microgen.ops.common_scale import scaled_operands
 from microgen.ops.constraints import quantized_or_plain, short
 from microgen.ops.quantization import QuantRule
@@ -25,6 +25,7 @@ from microgen.ops.tflite_form import TFLiteForm
 # scale's multiplier that then stays in 32 bits.
 _LEFT_SHIFT = 8
 _MAX_SHIFT = 14
+_KERNELS = {DType.INT32: "s32", DType.INT64: "s64", DType.BOOL: "bool"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Comparison(Binary):
 
     #: Whether truth values have it.
     takes_bool: ClassVar[bool] = False
+    quant_struct: ClassVar[str] = "mg_add_s8"
+    #: Which of less (1), equal (2) and greater (4) are true.
+    accepts: ClassVar[int]
+    device_integers: ClassVar[frozenset[DType]] = frozenset((DType.INT32, DType.INT64, DType.BOOL))
 
     def to_tflite(self, node: Node) -> TFLiteForm:
         return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options, version=2)
@@ -55,6 +60,10 @@ class Comparison(Binary):
     def combine(self, node: Node, first: arith.Ints, second: arith.Ints) -> Numbers:
         return self.compute(*scaled_operands(self.quant_fields(node), first, second))
 
+    def lower_integers(self, node: Node) -> tuple[Call, ...]:
+        kernel = f"mg_compare_{_KERNELS[node.input(0).type.dtype]}"
+        return (Call(kernel, (self.float_params(node), Input(0), Input(1), Output(), Int(self.accepts))),)
+
     def clamp(self, node: Node) -> tuple[int, int]:
         return (0, 1)
 
@@ -71,9 +80,6 @@ class Comparison(Binary):
             fields |= {f"input_{i}_offset": -zero, f"input_{i}_multiplier": multiplier, f"input_{i}_shift": shift}
         return fields
 
-    def lower_int8(self, node: Node) -> tuple[Call, ...]:
-        return (self.strided_call(node, f"mg_{self.stem}_s8", "mg_add_s8"),)
-
 
 def _order_samples(op: Comparison) -> Iterator[Sample]:
     """Samples of operators that ask which element is larger."""
@@ -81,7 +87,9 @@ def _order_samples(op: Comparison) -> Iterator[Sample]:
     yield sampling.single(op, "same_scale", [sampling.int8((65,), 0.05, 3)] * 2, None)
     yield sampling.single(op, "fine", [sampling.int8((65,), 0.001, 3)] * 2, None)
     yield from float_samples(op)
-    yield sampling.single(op, "i64", [TensorType(DType.INT64, (2, 3)), TensorType(DType.INT64, (3,))], None)
+    for id, dtype in (("i32", DType.INT32), ("i64", DType.INT64)):
+        values = np.array([-100, 0, 99], dtype.numpy)
+        yield sampling.single(op, id, [TensorType(dtype, (7, 3)), sampling.constant("bounds", values)], None)
 
 
 def _equality_samples(op: Comparison) -> Iterator[Sample]:
@@ -97,7 +105,9 @@ def _equality_samples(op: Comparison) -> Iterator[Sample]:
         constant = sampling.constant("whole", whole.astype(np.float32))
         yield sampling.single(op, f"f32_{id}", [sampling.float32(shape), constant], None)
     yield sampling.single(op, "f32_image", [sampling.float32(image)] * 2, None)
-    yield sampling.single(op, "i64", [TensorType(DType.INT64, (40, 5)), sampling.constant("whole", whole)], None)
+    for id, dtype in (("i32", DType.INT32), ("i64", DType.INT64)):
+        constant = sampling.constant("whole", whole.astype(dtype.numpy))
+        yield sampling.single(op, id, [TensorType(dtype, (40, 5)), constant], None)
     yield sampling.single(op, "bool", [TensorType(DType.BOOL, (4, 5)), TensorType(DType.BOOL, (5,))], None)
 
 
@@ -107,6 +117,7 @@ class Equal(Comparison):
 
     name: ClassVar[str] = "Equal"
     stem: ClassVar[str] = "equal"
+    accepts: ClassVar[int] = 2
     tflite: ClassVar[tuple[str, ...]] = ("EQUAL",)
     tflite_options: ClassVar[str | None] = "EqualOptions"
     onnx: ClassVar[tuple[str, ...]] = ("Equal",)
@@ -128,6 +139,7 @@ class NotEqual(Comparison):
 
     name: ClassVar[str] = "NotEqual"
     stem: ClassVar[str] = "not_equal"
+    accepts: ClassVar[int] = 5
     tflite: ClassVar[tuple[str, ...]] = ("NOT_EQUAL",)
     tflite_options: ClassVar[str | None] = "NotEqualOptions"
     mindspore: ClassVar[tuple[str, ...]] = ("NotEqual",)
@@ -148,6 +160,7 @@ class Greater(Comparison):
 
     name: ClassVar[str] = "Greater"
     stem: ClassVar[str] = "greater"
+    accepts: ClassVar[int] = 4
     tflite: ClassVar[tuple[str, ...]] = ("GREATER",)
     tflite_options: ClassVar[str | None] = "GreaterOptions"
     onnx: ClassVar[tuple[str, ...]] = ("Greater",)
@@ -168,6 +181,7 @@ class GreaterEqual(Comparison):
 
     name: ClassVar[str] = "GreaterEqual"
     stem: ClassVar[str] = "greater_equal"
+    accepts: ClassVar[int] = 6
     tflite: ClassVar[tuple[str, ...]] = ("GREATER_EQUAL",)
     tflite_options: ClassVar[str | None] = "GreaterEqualOptions"
     onnx: ClassVar[tuple[str, ...]] = ("GreaterOrEqual",)
@@ -188,6 +202,7 @@ class Less(Comparison):
 
     name: ClassVar[str] = "Less"
     stem: ClassVar[str] = "less"
+    accepts: ClassVar[int] = 1
     tflite: ClassVar[tuple[str, ...]] = ("LESS",)
     tflite_options: ClassVar[str | None] = "LessOptions"
     onnx: ClassVar[tuple[str, ...]] = ("Less",)
@@ -208,6 +223,7 @@ class LessEqual(Comparison):
 
     name: ClassVar[str] = "LessEqual"
     stem: ClassVar[str] = "less_equal"
+    accepts: ClassVar[int] = 3
     tflite: ClassVar[tuple[str, ...]] = ("LESS_EQUAL",)
     tflite_options: ClassVar[str | None] = "LessEqualOptions"
     onnx: ClassVar[tuple[str, ...]] = ("LessOrEqual",)

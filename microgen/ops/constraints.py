@@ -28,12 +28,32 @@ def quantized_int8(node: Node, per_tensor: tuple[Value, ...], others: tuple[Valu
     return None
 
 
-def quantized_or_plain(node: Node, per_tensor: tuple[Value, ...], others: tuple[Value, ...] = ()) -> str | None:
+def quantized_int16(node: Node, per_tensor: tuple[Value, ...], others: tuple[Value, ...] = ()) -> str | None:
+    """What is wrong with tensors of 16x8: ``per_tensor`` ones must be int16 with a single scale and zero point 0,
+    ``others`` quantized int8.
+    """
+    for value in per_tensor:
+        quant = value.type.quant
+        if value.type.dtype is not DType.INT16:
+            return f"{short(node.input(0))} is int16 and {short(value)} is {value.type.dtype}"
+        if quant is None or not quant.is_per_tensor:
+            return f"{short(value)} has {len(quant.scales)} scales" if quant else f"{short(value)} has no scale"
+        if quant.zero_point != 0:
+            return f"{short(value)} is int16 with zero point {quant.zero_point}"
+    return quantized_int8(node, (), others)
+
+
+def quantized_or_plain(
+    node: Node, per_tensor: tuple[Value, ...], others: tuple[Value, ...] = (), *, int16: bool = False
+) -> str | None:
     """What is wrong with tensors that must be quantized int8, ``per_tensor`` ones with a single scale, or else all
-    of one element type without quantization parameters: the limit of the host runtime.
+    of one element type without quantization parameters: the limit of the host runtime. ``int16`` tells that the
+    operator takes ``per_tensor`` ones of int16 as well.
     """
     values = (*per_tensor, *others)
     if any(value.type.quant is not None for value in values):
+        if int16 and per_tensor[0].type.dtype is DType.INT16:
+            return quantized_int16(node, per_tensor, others)
         return quantized_int8(node, per_tensor, others)
     first = values[0]
     for value in values[1:]:
@@ -42,9 +62,11 @@ def quantized_or_plain(node: Node, per_tensor: tuple[Value, ...], others: tuple[
     return None
 
 
-def quantized_or_float(node: Node, per_tensor: tuple[Value, ...], others: tuple[Value, ...] = ()) -> str | None:
+def quantized_or_float(
+    node: Node, per_tensor: tuple[Value, ...], others: tuple[Value, ...] = (), *, int16: bool = False
+) -> str | None:
     """Like ``quantized_or_plain`` for operators that make no sense of plain integers."""
-    found = quantized_or_plain(node, per_tensor, others)
+    found = quantized_or_plain(node, per_tensor, others, int16=int16)
     if found is None and per_tensor[0].type.quant is None and not per_tensor[0].type.dtype.is_float:
         return f"{short(per_tensor[0])} is {per_tensor[0].type.dtype} without quantization parameters"
     return found
@@ -62,8 +84,18 @@ def device_arithmetic(*values: Value | None) -> str | None:
 
 
 def is_quantized(node: Node) -> bool:
-    """Whether a node computes in quantized int8, that is, whether its first input is quantized."""
+    """Whether a node computes in quantized integers, that is, whether its first input is quantized."""
     return node.input(0).type.quant is not None
+
+
+def is_int16(node: Node) -> bool:
+    """Whether a node computes in quantized int16: 16x8 where it has weights."""
+    return is_quantized(node) and node.input(0).type.dtype is DType.INT16
+
+
+def suffix(node: Node) -> str:
+    """The end of the names of kernels for a quantized node: ``s8`` or ``s16``."""
+    return "s16" if is_int16(node) else "s8"
 
 
 def not_constant(*values: Value | None) -> str | None:

@@ -9,13 +9,21 @@ from typing import ClassVar
 import numpy as np
 
 from microgen.errors import VerifyError
-from microgen.mindir import Node, QuantParams, TensorType, Value
+from microgen.mindir import DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.attributes import Activation, image_size, same_or_valid
-from microgen.ops.base import Sample
+from microgen.ops.base import Sample, op_of
 from microgen.ops.call import Call, Context, Input, Isa, Output, Target, nhwc
-from microgen.ops.constraints import is_quantized
-from microgen.ops.convolution import Convolution, bias_argument, bias_dims, patches, per_channel_quant, row_pointers
+from microgen.ops.constraints import is_int16, is_quantized
+from microgen.ops.convolution import (
+    Convolution,
+    bias_argument,
+    bias_data,
+    bias_dims,
+    patches,
+    per_channel_quant,
+    row_pointers,
+)
 from microgen.ops.floats import FloatArray
 
 
@@ -57,6 +65,8 @@ class Conv2D(Convolution):
             return (self.float_call(node),)
         image, filter_, output = node.input(0), node.input(1), node.output
         height, width, depth = filter_.shape[1:]
+        if is_int16(node):
+            return (self._int16_call(node),)
         is_pointwise = height == width == 1 and (self.padding.top, self.padding.left, depth) == (0, 0, image.shape[3])
         scratch = row_pointers(height)
         if target.isa is Isa.DSP:
@@ -79,6 +89,26 @@ class Conv2D(Convolution):
         )
         return (Call("arm_convolve_wrapper_s8", args, scratch, guard),)
 
+    def _int16_call(self, node: Node) -> Call:
+        image, filter_, output = node.input(0), node.input(1), node.output
+        height, width, depth = filter_.shape[1:]
+        scratch = row_pointers(height) + 2 * height * width * depth
+        args = (
+            Context(),
+            self.params(node, "cmsis_nn_conv_params"),
+            per_channel_quant(node),
+            nhwc(image.shape),
+            Input(0),
+            nhwc(filter_.shape),
+            Input(1),
+            bias_dims(output.shape[3]),
+            bias_data(node),
+            nhwc(output.shape),
+            Output(),
+        )
+        guard = f"MG_CONVOLVE_S16_SCRATCH({height}, {width}, {depth})"
+        return Call("arm_convolve_wrapper_s16", args, scratch, guard)
+
     @classmethod
     def samples(cls) -> Iterator[Sample]:
         def make(
@@ -97,9 +127,10 @@ class Conv2D(Convolution):
             zero_point: int = 3,
             filter_scale: float = 0.02,
             scale: float | None = None,
+            wide: bool = False,
         ) -> Sample:
             channels, height, width = filter_
-            image = sampling.int8((batch, *size), 0.05, zero_point)
+            image = sampling.int16((batch, *size)) if wide else sampling.int8((batch, *size), 0.05, zero_point)
             values = sampling.weights(id, (channels, height, width, size[2] // groups), axis, filter_scale)
             operands: tuple[TensorType | Value | None, ...] = (image, values, None)
             if bias is not None:
@@ -108,7 +139,29 @@ class Conv2D(Convolution):
             if scale is None:
                 scale = 0.05 * 0.02 * 60.0 * (height * width * size[2] / groups) ** 0.5
             output = QuantParams.per_tensor(scale, -128 if activation in (Activation.RELU, Activation.RELU6) else -5)
+            if wide:
+                output = QuantParams.per_tensor(scale / 256, 0)
             return sampling.single(cls(stride, dilation, pads, activation), id, operands, output)
+
+        def narrow(sample: Sample) -> Sample:
+            """The same with an int32 bias beside the int16 image."""
+            (node,) = sample.graph.nodes
+            image, values, offsets = node.input(0), node.input(1), node.input(2)
+            data = (offsets.const // 256).astype(np.int32)
+            bias = Value("bias", TensorType(DType.INT32, data.shape, offsets.type.quant), data)
+            return sampling.single(
+                op_of(node), f"{sample.id}_bias_i32", (image.type, values, bias), node.output.type.quant
+            )
+
+        yield make("i16_3x3", (5, 6, 3), (5, 3, 3), wide=True)
+        yield make("i16_one_row", (1, 12, 5), (6, 1, 5), wide=True, activation=Activation.RELU)
+        yield make("i16_one_row_inside", (1, 12, 4), (5, 1, 5), wide=True, padding="VALID", stride=(1, 2))
+        yield make("i16_one_row_dilated", (1, 15, 2), (3, 1, 3), wide=True, dilation=(1, 3))
+        yield make("i16_grouped", (4, 5, 6), (4, 3, 2), groups=2, batch=2, wide=True, activation=Activation.RELU6)
+        yield make("i16_pointwise", (3, 3, 9), (8, 1, 1), wide=True, bias=None, axis=None)
+        yield make("i16_long_sums", (1, 3, 560), (5, 1, 3), wide=True, padding="VALID")
+        yield make("i16_saturating", (3, 4, 3), (2, 2, 2), wide=True, scale=0.02, bias=1 << 20)
+        yield narrow(make("i16_3x3_stride2", (7, 6, 2), (5, 3, 3), wide=True, stride=(2, 2)))
 
         yield make("3x3", (5, 6, 3), (4, 3, 3))
         yield make("3x3_stride2_odd", (7, 6, 2), (5, 3, 3), stride=(2, 2))

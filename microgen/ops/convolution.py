@@ -27,9 +27,11 @@ from microgen.ops.call import Arg, Call, Const, FieldValue, Input, Int, Null, Ou
 from microgen.ops.constraints import (
     device_arithmetic,
     fused_activation,
+    is_int16,
     is_quantized,
     not_constant,
     quantized_or_float,
+    short,
     wrong_bias,
 )
 from microgen.ops.floats import FloatArray, clamp_fields, clamped, computed_in, samples_of
@@ -56,6 +58,8 @@ class Convolution(Op):
     input_axis: ClassVar[int | None]
     #: The kernel of float32 tensors.
     float_kernel: ClassVar[str]
+    #: The element types of a bias beside an int16 input.
+    wide_biases: ClassVar[tuple[DType, ...]] = (DType.INT64, DType.INT32)
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
@@ -119,19 +123,19 @@ class Convolution(Op):
 
     @constraint
     def tensors(self, node: Node) -> str | None:
-        """input, filter and output are int8 with quantization parameters, input and output per tensor, or all of \
-one floating-point type
+        """input, filter and output are int8 with quantization parameters, input and output per tensor and both or \
+neither int16 with zero point 0, or all of one floating-point type
         """
-        return quantized_or_float(node, (node.input(0), node.output), (node.input(1),))
+        return quantized_or_float(node, (node.input(0), node.output), (node.input(1),), int16=True)
 
     @device_constraint
     def device_types(self, node: Node) -> str | None:
-        """tensors are quantized int8 or float32"""
+        """tensors are quantized or float32"""
         return device_arithmetic(node.input(0), node.input(1))
 
     @constraint
     def constant_filter(self, node: Node) -> str | None:
-        """filter and bias of an int8 input are constants"""
+        """filter and bias of a quantized input are constants"""
         return not_constant(node.input(1), node.optional_input(2)) if is_quantized(node) else None
 
     @constraint
@@ -148,13 +152,17 @@ one floating-point type
 
     @constraint
     def bias_type(self, node: Node) -> str | None:
-        """the bias of an int8 input is int32, any other of the input's type"""
+        """the bias of an int8 input is int32, that of an int16 one int64 (or int32, but in depthwise), any other of \
+the input's type
+        """
+        if is_int16(node):
+            return wrong_wide_bias(node.optional_input(2), self.wide_biases)
         wanted = DType.INT32 if is_quantized(node) else node.input(0).type.dtype
         return wrong_bias(node.optional_input(2), wanted)
 
     @constraint
     def representable(self, node: Node) -> str | None:
-        """input scale times filter scale over output scale is below 2^30"""
+        """input scale times filter scale over output scale is below 2^30, of int16 tensors below 2^7"""
         return self._factors_problem(node)
 
     def _factors_problem(self, node: Node) -> str | None:
@@ -197,7 +205,7 @@ one floating-point type
             return [self._evaluate_float(node, image, filter_, bias)]
         quant = node.input(0).type.quant
         assert quant is not None and quant.is_per_tensor
-        # Sums of products of 9-bit and 8-bit values stay far below 2^53, where float64 is exact.
+        # Sums of products of 9-bit or 16-bit and 8-bit values stay far below 2^53, where float64 is exact.
         real = image.reshape(-1, *image.shape[2:]).astype(np.float64) - quant.zero_point
         accumulators = self.sums(node, real, filter_[0].astype(np.float64)).astype(np.int64)
         if bias is not None:
@@ -249,13 +257,13 @@ one floating-point type
         args = (Struct("mg_conv_f32_params", fields), Input(0), Input(1), bias_argument(node), pointers, Output())
         return Call(self.float_kernel, args, scratch, f"MG_CONV_F32_SCRATCH({height})" if scratch else "")
 
-    def requantize(self, node: Node, accumulators: Array) -> Array:
-        """int64 accumulators (bias included) as int8 outputs, channels last."""
+    def requantize(self, node: Node, accumulators: arith.Ints) -> Array:
+        """int64 accumulators (bias included) as quantized outputs, channels last."""
         assert node.output.type.quant is not None
-        multipliers, shifts = requantization(node)
-        scaled = arith.multiply_by_quantized_multiplier(arith.wrap32(accumulators), multipliers, shifts)
+        scaled = requantized(node, accumulators)
         low, high = self.activation.bounds(node.output.type)
-        return np.clip(arith.wrap32(scaled + node.output.type.quant.zero_point), low, high).astype(np.int8)
+        made = np.clip(arith.wrap32(scaled + node.output.type.quant.zero_point), low, high)
+        return made.astype(node.output.type.dtype.numpy)
 
     def params(self, node: Node, ctype: str, **leading: int) -> Struct:
         """``cmsis_nn_conv_params`` or ``cmsis_nn_dw_conv_params``."""
@@ -278,10 +286,49 @@ def requantization(node: Node) -> tuple[arith.Ints, arith.Ints]:
     assert source is not None and filter_ is not None and result is not None
     channels = node.output.shape[-1]
     pairs = [arith.quantize_multiplier(source.scale * s / result.scale) for s in filter_.scales]
+    if is_int16(node):
+        check_wide_factors(pairs)
     if len(pairs) == 1:
         pairs *= channels
     table = np.array(pairs, dtype=np.int64)
     return table[:, 0], table[:, 1]
+
+
+def check_wide_factors(pairs: Sequence[tuple[int, int]]) -> None:
+    """ValueError for factors of 48-bit accumulators that are out of range."""
+    if any(shift not in arith.REDUCED_SHIFTS for _, shift in pairs):
+        raise ValueError(f"a factor of int16 results must be below 2^{arith.REDUCED_SHIFTS.stop - 1}")
+
+
+def has_narrow_sums(node: Node) -> bool:
+    """Whether the sums of an int16 input are int32 and scaled as those of int8 ones: beside an int32 bias."""
+    bias = node.optional_input(2)
+    return bias is not None and bias.type.dtype is DType.INT32
+
+
+def requantized(node: Node, accumulators: arith.Ints) -> arith.Ints:
+    """int64 accumulators (bias included) of a convolution or dense layer at the output's scale, channels last."""
+    multipliers, shifts = requantization(node)
+    if is_int16(node) and not has_narrow_sums(node):
+        return arith.multiply_by_reduced_multiplier(accumulators, multipliers, shifts)
+    return arith.multiply_by_quantized_multiplier(arith.wrap32(accumulators), multipliers, shifts)
+
+
+def wrong_wide_bias(bias: Value | None, wanted: tuple[DType, ...]) -> str | None:
+    """What is wrong with a bias of an int16 input: its type, or a number beyond 2^46, with which sums leave 48 bits."""
+    if bias is None:
+        return None
+    if bias.type.dtype not in wanted:
+        return f"{short(bias)} is {bias.type.dtype}"
+    largest = int(np.abs(bias.const.astype(np.float64)).max(initial=0.0)) if bias.is_const else 0
+    return f"{short(bias)} holds {largest}, not below 2^46" if largest >= arith.REDUCED_LIMIT // 2 else None
+
+
+def bias_data(node: Node) -> Struct:
+    """``cmsis_nn_bias_data`` of the bias of an int16 input."""
+    bias = node.optional_input(2)
+    data: FieldValue = Null() if bias is None else Const("bias", bias.const.reshape(-1))
+    return Struct("cmsis_nn_bias_data", (("data", data), ("is_int32_bias", Int(int(has_narrow_sums(node))))))
 
 
 def per_channel_quant(node: Node) -> Struct:

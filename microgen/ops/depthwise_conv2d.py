@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from microgen.errors import VerifyError
-from microgen.mindir import Node, QuantParams, TensorType, Value
+from microgen.mindir import DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.attributes import Activation, same_or_valid
 from microgen.ops.base import Sample
 from microgen.ops.call import Call, Context, Input, Output, Target, nhwc
-from microgen.ops.constraints import is_quantized
+from microgen.ops.constraints import is_quantized, suffix
 from microgen.ops.conv2d import Conv2D
 from microgen.ops.convolution import Convolution, bias_argument, bias_dims, per_channel_quant, row_pointers
 from microgen.ops.floats import FloatArray
@@ -37,6 +37,7 @@ class DepthwiseConv2D(Convolution):
     channel_axis: ClassVar[int] = 3
     input_axis: ClassVar[int | None] = None
     float_kernel: ClassVar[str] = "mg_depthwise_conv_f32"
+    wide_biases: ClassVar[tuple[DType, ...]] = (DType.INT64,)
 
     def check_channels(self, node: Node) -> int:
         depth, filter_ = node.input(0).shape[3], node.input(1).shape
@@ -79,6 +80,7 @@ class DepthwiseConv2D(Convolution):
             return (self.float_call(node),)
         image, filter_, output = node.input(0), node.input(1), node.output
         scratch = row_pointers(filter_.shape[1]) if filter_.shape[1] > _LOCAL_ROWS else 0
+        kernel = f"arm_depthwise_conv_wrapper_{suffix(node)}"
         guard = f"MG_DEPTHWISE_CONV_S8_SCRATCH({filter_.shape[1]})" if scratch else ""
         args = (
             Context(),
@@ -93,7 +95,7 @@ class DepthwiseConv2D(Convolution):
             nhwc(output.shape),
             Output(),
         )
-        return (Call("arm_depthwise_conv_wrapper_s8", args, scratch, guard),)
+        return (Call(kernel, args, scratch, guard),)
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:
@@ -113,9 +115,10 @@ class DepthwiseConv2D(Convolution):
             zero_points: tuple[int, int] = (3, -5),
             filter_scale: float = 0.02,
             scale: float | None = None,
+            wide: bool = False,
         ) -> Sample:
             channels = size[2] * multiplier
-            image = sampling.int8((batch, *size), 0.05, zero_points[0])
+            image = sampling.int16((batch, *size)) if wide else sampling.int8((batch, *size), 0.05, zero_points[0])
             filter_ = sampling.weights(id, (1, *kernel, channels), axis, filter_scale)
             operands: tuple[TensorType | Value | None, ...] = (image, filter_, None)
             if bias is not None:
@@ -125,8 +128,14 @@ class DepthwiseConv2D(Convolution):
                 scale = 0.05 * 0.02 * 60.0 * (kernel[0] * kernel[1]) ** 0.5
             if activation in (Activation.RELU, Activation.RELU6):
                 zero_points = (zero_points[0], -128)
-            output = QuantParams.per_tensor(scale, zero_points[1])
+            output = QuantParams.per_tensor(scale / 256, 0) if wide else QuantParams.per_tensor(scale, zero_points[1])
             return sampling.single(cls(stride, dilation, pads, activation), id, operands, output)
+
+        yield make("i16_3x3", (5, 6, 7), (3, 3), wide=True)
+        yield make("i16_one_row", (1, 12, 4), (1, 5), wide=True, stride=(1, 2), activation=Activation.RELU)
+        yield make("i16_dilated_double", (9, 8, 3), (3, 3), 2, dilation=(2, 3), batch=2, wide=True)
+        yield make("i16_no_bias_tall", (30, 2, 5), (19, 1), bias=None, axis=None, wide=True)
+        yield make("i16_long_sums", (20, 28, 4), (20, 28), padding="VALID", wide=True)
 
         yield make("tall_kernel", (5, 2, 3), (_LOCAL_ROWS + 1, 2))
         yield make("3x3", (5, 6, 3), (3, 3))

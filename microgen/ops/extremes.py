@@ -10,7 +10,8 @@ from microgen.mindir import DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.base import Op, Sample, constraint
 from microgen.ops.binary import Binary, Shape, float_samples, loop_fields, merged_loops
-from microgen.ops.call import Call, Context, Input, Output, Struct, nhwc
+from microgen.ops.call import Call, Context, Input, Int, Output, Struct, nhwc
+from microgen.ops.constraints import is_int16, suffix
 from microgen.ops.onnx_form import OnnxForm
 from microgen.ops.quantization import QuantRule
 from microgen.ops.tflite_form import TFLiteForm
@@ -26,6 +27,10 @@ class Extreme(Binary):
     onnx_name: ClassVar[str]
 
     tflite_options: ClassVar[str | None] = "MaximumMinimumOptions"
+    takes_int16: ClassVar[bool] = True
+    #: Whether the larger one.
+    largest: ClassVar[bool]
+    device_integers: ClassVar[frozenset[DType]] = frozenset((DType.INT32, DType.INT64))
 
     def to_tflite(self, node: Node) -> TFLiteForm:
         return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options, version=2)
@@ -43,12 +48,17 @@ class Extreme(Binary):
     def quant_rule(self, node: Node) -> QuantRule | None:
         return QuantRule(tied=True)
 
-    def lower_int8(self, node: Node) -> tuple[Call, ...]:
+    def lower_integers(self, node: Node) -> tuple[Call, ...]:
+        kernel = "mg_extreme_s64" if node.input(0).type.dtype is DType.INT64 else "mg_extreme_s32"
+        return (Call(kernel, (self.float_params(node), Input(0), Input(1), Output(), Int(int(self.largest)))),)
+
+    def lower_quantized(self, node: Node) -> tuple[Call, ...]:
         dims, first, second = merged_loops(node.input(0).shape, node.input(1).shape, node.output.shape)
         spare = len(dims) - _CMSIS_RANK
-        if any(length > 1 for length in dims[:spare]):
+        # CMSIS-NN has none for int16.
+        if is_int16(node) or any(length > 1 for length in dims[:spare]):
             loops = Struct("mg_broadcast", loop_fields(node))
-            return (Call(f"mg_{self.stem}_s8", (loops, Input(0), Input(1), Output())),)
+            return (Call(f"mg_{self.stem}_{suffix(node)}", (loops, Input(0), Input(1), Output())),)
 
         def operand(strides: Shape) -> Struct:
             return nhwc(tuple(length if stride else 1 for length, stride in zip(dims, strides, strict=True))[spare:])
@@ -79,5 +89,9 @@ def extreme_samples(op: Op) -> Iterator[Sample]:
     data = sampling.rng("constant").integers(-128, 128, (5,), dtype="int8")
     constant = Value("constant", TensorType(DType.INT8, (5,), quant), data)
     yield sampling.single(op, "constant_second", [TensorType(DType.INT8, image, quant), constant], quant)
+    for id, first, second in (("image", image, image), ("alternate", (2, 1, 4, 1), (1, 3, 1, 5))):
+        kinds = [sampling.int16(shape) for shape in (first, second)]
+        yield sampling.single(op, f"i16_{id}", kinds, kinds[0].quant)
     yield from float_samples(op)
-    yield sampling.single(op, "i64", [TensorType(DType.INT64, (2, 3)), TensorType(DType.INT64, (3,))], None)
+    for id, dtype in (("i32", DType.INT32), ("i64", DType.INT64)):
+        yield sampling.single(op, id, [TensorType(dtype, (2, 3)), TensorType(dtype, (3,))], None)

@@ -19,12 +19,22 @@ from microgen.ops.call import Call, Context, FieldValue, Input, Output, Struct, 
 from microgen.ops.constraints import (
     device_arithmetic,
     fused_activation,
+    is_int16,
     is_quantized,
     not_constant,
     quantized_or_float,
     wrong_bias,
 )
-from microgen.ops.convolution import bias_argument, bias_dims, per_channel_quant, requantization
+from microgen.ops.convolution import (
+    bias_argument,
+    bias_data,
+    bias_dims,
+    has_narrow_sums,
+    per_channel_quant,
+    requantization,
+    requantized,
+    wrong_wide_bias,
+)
 from microgen.ops.floats import clamp_fields, clamped, computed_in, samples_of
 from microgen.ops.quantization import QuantRule, Weights
 from microgen.ops.tflite_form import ACTIVATION, TFLiteForm, TFLiteSource
@@ -82,25 +92,29 @@ class FullyConnected(Op):
 
     @constraint
     def tensors(self, node: Node) -> str | None:
-        """input, weights and output are int8 with quantization parameters, input and output per tensor, or all of \
-one floating-point type
+        """input, weights and output are int8 with quantization parameters, input and output per tensor and both or \
+neither int16 with zero point 0, or all of one floating-point type
         """
-        return quantized_or_float(node, (node.input(0), node.output), (node.input(1),))
+        return quantized_or_float(node, (node.input(0), node.output), (node.input(1),), int16=True)
 
     @device_constraint
     def device_types(self, node: Node) -> str | None:
-        """tensors are quantized int8 or float32"""
+        """tensors are quantized or float32"""
         return device_arithmetic(node.input(0), node.input(1))
 
     @constraint
     def constant_weights(self, node: Node) -> str | None:
-        """weights and bias of an int8 input are constants"""
+        """weights and bias of a quantized input are constants"""
         return not_constant(node.input(1), node.optional_input(2)) if is_quantized(node) else None
 
     @constraint
     def channels(self, node: Node) -> str | None:
-        """the weights have one scale and any zero point, or one scale per output and zero point 0"""
+        """the weights have one scale and any zero point (0 beside an int16 input), or one scale per output and \
+zero point 0
+        """
         quant = node.input(1).type.quant
+        if quant is not None and is_int16(node) and any(quant.zero_points):
+            return f"zero point {next(filter(None, quant.zero_points))}"
         if quant is None or quant.is_per_tensor:
             return None
         if quant.axis != 0:
@@ -110,13 +124,15 @@ one floating-point type
 
     @constraint
     def bias_type(self, node: Node) -> str | None:
-        """the bias of an int8 input is int32, any other of the input's type"""
+        """the bias of an int8 input is int32, that of an int16 one int64 or int32, any other of the input's type"""
+        if is_int16(node):
+            return wrong_wide_bias(node.optional_input(2), (DType.INT64, DType.INT32))
         wanted = DType.INT32 if is_quantized(node) else node.input(0).type.dtype
         return wrong_bias(node.optional_input(2), wanted)
 
     @constraint
     def representable(self, node: Node) -> str | None:
-        """input scale times weight scale over output scale is below 2^30"""
+        """input scale times weight scale over output scale is below 2^30, of int16 tensors below 2^7"""
         if not is_quantized(node) or self.tensors(node) is not None:
             return None
         try:
@@ -174,11 +190,10 @@ one floating-point type
         accumulators = (rows @ centred.T).astype(np.int64)
         if (bias := node.optional_input(2)) is not None:
             accumulators += bias.const.astype(np.int64).reshape(-1)
-        multipliers, shifts = requantization(node)
-        scaled = arith.multiply_by_quantized_multiplier(arith.wrap32(accumulators), multipliers, shifts)
+        scaled = requantized(node, accumulators)
         low, high = self.activation.bounds(node.output.type)
-        clamped = np.clip(arith.wrap32(scaled + result.zero_point), low, high).astype(np.int8)
-        return [clamped.reshape(source.shape[0], *node.output.shape)]
+        made = np.clip(arith.wrap32(scaled + result.zero_point), low, high).astype(node.output.type.dtype.numpy)
+        return [made.reshape(source.shape[0], *node.output.shape)]
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         units, depth = node.input(1).shape
@@ -198,6 +213,8 @@ one floating-point type
             ),
             ("activation", Struct("cmsis_nn_activation", ints(min=low, max=high))),
         )
+        if is_int16(node):
+            return (self._int16_call(node, fields, rows),)
         if weights.is_per_tensor:
             function = "arm_fully_connected_s8"
             multipliers, shifts = requantization(node)
@@ -220,6 +237,21 @@ one floating-point type
             Output(),
         )
         return (Call(function, args),)
+
+    def _int16_call(self, node: Node, fields: tuple[tuple[str, FieldValue], ...], rows: int) -> Call:
+        units, depth = node.input(1).shape
+        weights = node.input(1).type.quant
+        assert weights is not None
+        shapes = (nhwc((rows, 1, 1, depth)), Input(0), nhwc((depth, 1, 1, units)), Input(1), bias_dims(units))
+        if weights.is_per_tensor and not has_narrow_sums(node):
+            multipliers, shifts = requantization(node)
+            factors = ints(multiplier=int(multipliers[0]), shift=int(shifts[0]))
+            quant = Struct("cmsis_nn_per_tensor_quant_params", factors)
+            wide = (Context(), Struct("cmsis_nn_fc_params", fields), quant, *shapes, bias_argument(node))
+            return Call("arm_fully_connected_s16", (*wide, nhwc((rows, 1, 1, units)), Output()))
+        # CMSIS-NN has neither scales per output nor sums of 32 bits.
+        head = (Struct("cmsis_nn_fc_params", fields), per_channel_quant(node), *shapes, bias_data(node))
+        return Call("mg_fully_connected_per_channel_s16", (*head, nhwc((rows, 1, 1, units)), Output()))
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:
@@ -303,6 +335,33 @@ one floating-point type
             yield make(f"depth_{depth}", (1, depth), 1 + depth % 6)
         for units in (7, 8, 9, 16, 17):
             yield make(f"units_{units}", (2, 19), units)
+
+        def wide(
+            id: str,
+            shape: tuple[int, ...],
+            units: int,
+            *,
+            axis: int | None = None,
+            bias: bool = True,
+            narrow: bool = False,
+            activation: Activation = Activation.NONE,
+        ) -> Sample:
+            depth = shape[-1]
+            source = sampling.int16(shape)
+            weights = sampling.weights(id, (units, depth), axis)
+            extra = sampling.bias(id, source, weights, units) if bias else None
+            if extra is not None and narrow:
+                kind = TensorType(DType.INT32, extra.shape, extra.type.quant)
+                extra = Value("bias", kind, (extra.const // 256).astype(np.int32))
+            quant = QuantParams.per_tensor(0.0002 * 0.02 * 60.0 * depth**0.5, 0)
+            return sampling.single(cls(False, activation), f"i16_{id}", (source, weights, extra), quant)
+
+        yield wide("vector", (1, 37), 10)
+        yield wide("rows", (3, 21), 7, activation=Activation.RELU6)
+        yield wide("no_bias_long", (1, 1100), 5, bias=False)
+        yield wide("per_channel", (2, 18), 6, axis=0)
+        yield wide("bias_i32", (2, 18), 6, narrow=True)
+        yield wide("per_channel_bias_i32", (1, 18), 6, axis=0, narrow=True)
 
         def plain(
             id: str,

@@ -1,4 +1,4 @@
-"""GATHER: slices of a tensor along an axis, chosen by a tensor of indices."""
+"""GATHER, EMBEDDING_LOOKUP: slices of a tensor along an axis, chosen by a tensor of indices."""
 
 from __future__ import annotations
 
@@ -41,12 +41,18 @@ class Gather(Op):
     axis: int = 0
 
     name: ClassVar[str] = "Gather"
-    tflite: ClassVar[tuple[str, ...]] = ("GATHER",)
+    tflite: ClassVar[tuple[str, ...]] = ("GATHER", "EMBEDDING_LOOKUP")
     tflite_options: ClassVar[str | None] = "GatherOptions"
     onnx: ClassVar[tuple[str, ...]] = ("Gather",)
 
     @classmethod
+    def tflite_table(cls, operator: str) -> str | None:
+        return None if operator == "EMBEDDING_LOOKUP" else cls.tflite_options
+
+    @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
+        if source.operator == "EMBEDDING_LOOKUP":
+            return cls(), (source.input(1), source.input(0))
         if source.int_option("BatchDims"):
             raise VerifyError(f"{source.int_option('BatchDims')} batch dimensions are not supported")
         return cls(source.int_option("Axis")), (source.input(0), source.input(1))

@@ -12,9 +12,10 @@ from microgen import arith
 from microgen.arith import Numbers
 from microgen.mindir import Node, QuantParams, Value
 from microgen.ops.base import Op, Sample
+from microgen.ops.call import Call, Input, Int, Output
 from microgen.ops.onnx_form import OnnxForm, OnnxSource
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
-from microgen.ops.unary import Unary, float_samples, rescale, sample
+from microgen.ops.unary import Unary, float_samples, int16_sample, rescale, sample
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class LeakyRelu(Unary):
     stem: ClassVar[str] = "leaky_relu"
     tflite: ClassVar[tuple[str, ...]] = ("LEAKY_RELU",)
     tflite_int8: ClassVar[bool] = True
+    takes_int16: ClassVar[bool] = True
     tflite_options: ClassVar[str | None] = "LeakyReluOptions"
     onnx: ClassVar[tuple[str, ...]] = ("LeakyRelu",)
 
@@ -62,6 +64,12 @@ class LeakyRelu(Unary):
         negative = rescale(centred, abs(slope)) * (-1 if slope < 0 else 1)
         return arith.wrap32(np.where(centred >= 0, positive, negative) + result.zero_point)
 
+    def int16_call(self, node: Node, source: QuantParams, result: QuantParams) -> Call:
+        slope = source.scale * self.alpha / result.scale
+        factors = (*arith.quantize_multiplier(source.scale / result.scale), *arith.quantize_multiplier(abs(slope)))
+        size = Int(node.output.type.elements)
+        return Call("mg_leaky_relu_s16", (Input(0), Output(), size, *map(Int, factors), Int(-1 if slope < 0 else 1)))
+
     @classmethod
     def samples(cls) -> Iterator[Sample]:
         yield sample(cls(0.1), "image", (0.05, 3), (0.05, 3), (1, 4, 5, 6))
@@ -77,3 +85,6 @@ class LeakyRelu(Unary):
         yield sample(cls(0.3), "vanishing", (0.0001, 0), (3.0, 5))
         yield from float_samples(cls(0.1))
         yield from float_samples(cls(-2.0), "_negative")
+        yield int16_sample(cls(0.3), "same", 0.0002, 0.0002)
+        yield int16_sample(cls(0.1), "scaled", 0.0002, 0.00015)
+        yield int16_sample(cls(-1.7), "negative", 0.0002, 0.0003, (1, 1, 7, 3))

@@ -25,6 +25,7 @@ class Logistic(Sigmoidal):
     mindspore: ClassVar[tuple[str, ...]] = ("Sigmoid",)
     result_scale: ClassVar[float] = 1 / 256
     result_zero_point: ClassVar[int] = -128
+    exact_shifts: ClassVar[range] = range(1)
 
     def compute(self, x: Numbers) -> Numbers:
         # e^-|x| never overflows.
@@ -34,6 +35,9 @@ class Logistic(Sigmoidal):
 
     def fixed_point(self, x: arith.Ints) -> arith.Ints:
         return arith.logistic(x, INPUT_BITS)
+
+    def curve(self, x: arith.Ints, multiplier: int, shift: int) -> arith.Ints:
+        return arith.logistic_s16(x, multiplier, shift)
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:

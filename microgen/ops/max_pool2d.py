@@ -13,6 +13,7 @@ from microgen import arith
 from microgen.mindir import Array, Node
 from microgen.ops.base import Sample
 from microgen.ops.call import Call
+from microgen.ops.constraints import suffix
 from microgen.ops.floats import FloatArray
 from microgen.ops.pooling import Pooling, pooling_samples
 
@@ -26,13 +27,13 @@ class MaxPool2D(Pooling):
     float_kernel: ClassVar[str] = "mg_max_pool_f32"
 
     def pool(self, node: Node, image: Array) -> arith.Ints:
-        return functools.reduce(np.maximum, self.taps(node, image, fill=-128))
+        return functools.reduce(np.maximum, self.taps(node, image, fill=node.output.type.dtype.limits[0]))
 
     def pool_float(self, node: Node, image: Array, dtype: Any) -> FloatArray:
         return functools.reduce(np.maximum, self.taps(node, image, -np.inf, dtype))
 
     def quantized_call(self, node: Node) -> Call:
-        return self.call(node, "arm_max_pool_s8")
+        return self.call(node, f"arm_max_pool_{suffix(node)}")
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:

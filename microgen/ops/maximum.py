@@ -21,6 +21,7 @@ class Maximum(Extreme):
 
     name: ClassVar[str] = "Maximum"
     stem: ClassVar[str] = "maximum"
+    largest: ClassVar[bool] = True
     tflite: ClassVar[tuple[str, ...]] = ("MAXIMUM",)
     mindspore: ClassVar[tuple[str, ...]] = ("Maximum",)
     onnx_name: ClassVar[str] = "Max"

@@ -91,6 +91,10 @@ class Mean(QuantizedSum):
         for count in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 49, 63, 64, 65):
             yield make(f"count_{count}", (3, count), (1,), scales=(0.05, 0.04))
 
+        for id, shape, axes in (("global", (1, 5, 6, 7), (1, 2)), ("apart", (2, 3, 4, 5), (1, 3))):
+            quant = QuantParams.per_tensor(0.0001, 0)
+            yield sampling.single(cls(axes), f"i16_{id}", (sampling.int16(shape, 0.0005),), quant)
+
         def plain(id: str, shape: tuple[int, ...], axes: tuple[int, ...], keep_dims: bool = False) -> Sample:
             return sampling.single(cls(axes, keep_dims), f"f32_{id}", (TensorType(DType.FLOAT32, shape),), None)
 

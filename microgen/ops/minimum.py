@@ -21,6 +21,7 @@ class Minimum(Extreme):
 
     name: ClassVar[str] = "Minimum"
     stem: ClassVar[str] = "minimum"
+    largest: ClassVar[bool] = False
     tflite: ClassVar[tuple[str, ...]] = ("MINIMUM",)
     mindspore: ClassVar[tuple[str, ...]] = ("Minimum",)
     onnx_name: ClassVar[str] = "Min"

@@ -11,20 +11,21 @@ from microgen.arith import Numbers
 from microgen.mindir import Node
 from microgen.ops.arithmetic import Arithmetic, arithmetic_samples
 from microgen.ops.base import Sample
-from microgen.ops.binary import int8_samples, scale_and_zero_point
+from microgen.ops.binary import int8_samples, int16_samples, scale_and_zero_point
 from microgen.ops.call import Arg, Input, Int, Output
 
 
 @dataclass(frozen=True)
 class Mul(Arithmetic):
-    """In int8, the product of the integers, scaled by the product of the input scales over the output's."""
+    """In int8 and int16, the product of the integers, scaled by the product of the input scales over the output's."""
 
     name: ClassVar[str] = "Mul"
     tflite: ClassVar[tuple[str, ...]] = ("MUL",)
     tflite_options: ClassVar[str | None] = "MulOptions"
     onnx: ClassVar[tuple[str, ...]] = ("Mul",)
     mindspore: ClassVar[tuple[str, ...]] = ("Mul",)
-    plain_kernel: ClassVar[str] = "arm_elementwise_mul_s8"
+    plain_kernel: ClassVar[str] = "arm_elementwise_mul"
+    takes_int16: ClassVar[bool] = True
     stem: ClassVar[str] = "mul"
 
     def compute(self, first: Numbers, second: Numbers) -> Numbers:
@@ -66,4 +67,5 @@ class Mul(Arithmetic):
     @classmethod
     def samples(cls) -> Iterator[Sample]:
         yield from int8_samples(cls, 0.05 * 0.05 * 40)
+        yield from int16_samples(cls, 0.0002 * 0.00015 * 12000)
         yield from arithmetic_samples(cls)

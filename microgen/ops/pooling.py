@@ -80,12 +80,14 @@ class Pooling(Op):
 
     @constraint
     def tensors(self, node: Node) -> str | None:
-        """input and output are int8 with per-tensor quantization parameters, or of one floating-point type"""
-        return quantized_or_float(node, (node.input(0), node.output))
+        """input and output are int8 with per-tensor quantization parameters, int16 with zero point 0, or of one \
+floating-point type
+        """
+        return quantized_or_float(node, (node.input(0), node.output), int16=True)
 
     @device_constraint
     def device_types(self, node: Node) -> str | None:
-        """tensors are quantized int8 or float32"""
+        """tensors are quantized or float32"""
         return device_arithmetic(node.input(0))
 
     @constraint
@@ -139,7 +141,7 @@ class Pooling(Op):
 
     @abstractmethod
     def quantized_call(self, node: Node) -> Call:
-        """The call for int8 tensors."""
+        """The call for quantized tensors."""
 
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         image = inputs[0]
@@ -149,7 +151,7 @@ class Pooling(Op):
             made = clamped(self.pool_float(node, image, computed_in(dtype)), self.activation, dtype)
             return [made.reshape(image.shape[0], *node.output.shape)]
         low, high = self.activation.bounds(node.output.type)
-        result = np.clip(self.pool(node, image), low, high).astype(np.int8)
+        result = np.clip(self.pool(node, image), low, high).astype(image.dtype)
         return [result.reshape(image.shape[0], *node.output.shape)]
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
@@ -240,6 +242,15 @@ def pooling_samples(
     yield sample("scales_within_tolerance", (1, 4, 4, 3), (2, 2), output_scale=0.0500005)
     for channels in (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33):
         yield sample(f"channels_{channels}", (1, 3, 4, channels), (2, 3), padding="SAME")
+
+    for id, shape, kernel, stride, activation in (
+        ("3x3_same", (1, 6, 7, 5), (3, 3), (2, 1), Activation.NONE),
+        ("one_row", (2, 1, 12, 3), (1, 4), (1, 3), Activation.NONE),
+        ("relu6", (1, 4, 4, 4), (2, 3), (1, 1), Activation.RELU6),
+    ):
+        pads = same_or_valid("SAME", shape[1:3], kernel, stride, (1, 1))
+        kind = sampling.int16(shape, 0.0005)
+        yield sampling.single(make(kernel, stride, pads, activation), f"i16_{id}", (kind,), kind.quant)
 
     def plain(
         id: str,

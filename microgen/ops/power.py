@@ -90,7 +90,7 @@ class Pow(Binary):
             return super().evaluate(node, inputs)
         return [self.table(node)[base.astype(np.uint8)]]
 
-    def lower_int8(self, node: Node) -> tuple[Call, ...]:
+    def lower_quantized(self, node: Node) -> tuple[Call, ...]:
         size = Int(node.output.type.elements)
         return (Call("mg_lut_s8", (Input(0), Const("table", self.table(node)), Output(), size)),)
 

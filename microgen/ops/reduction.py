@@ -17,7 +17,7 @@ from microgen.mindir import Array, DType, Node, QuantParams, Value
 from microgen.ops import sampling
 from microgen.ops.base import Op, Sample, constraint, device_constraint
 from microgen.ops.call import Call, FieldValue, Float, Input, Int, Output, Struct, Target, ints
-from microgen.ops.constraints import device_arithmetic, is_quantized, quantized_or_plain
+from microgen.ops.constraints import device_arithmetic, is_quantized, quantized_or_plain, suffix
 from microgen.ops.layout import Permutation, Permuted, reduced_permutation
 from microgen.ops.movement import axes_in, present
 from microgen.ops.onnx_form import OnnxForm, OnnxSource, constant_input
@@ -39,6 +39,8 @@ class Reduction(Op):
     tflite_options: ClassVar[str | None] = "ReducerOptions"
     #: The kernel for float32.
     float_kernel: ClassVar[str]
+    #: Whether there is an int16 form.
+    takes_int16: ClassVar[bool] = False
     #: The version of the ONNX operator set since which the axes are an input.
     axes_are_an_input_since: ClassVar[int] = 18
 
@@ -92,12 +94,14 @@ class Reduction(Op):
 
     @constraint
     def types(self, node: Node) -> str | None:
-        """input and output are int8 with per-tensor quantization parameters, or both have none"""
-        return quantized_or_plain(node, (node.input(0), node.output))
+        """input and output are int8 with per-tensor quantization parameters (for SUM and MEAN also int16 with zero \
+point 0), or both have none
+        """
+        return quantized_or_plain(node, (node.input(0), node.output), int16=self.takes_int16)
 
     @device_constraint
     def device_types(self, node: Node) -> str | None:
-        """tensors are quantized int8 or float32"""
+        """tensors are quantized or float32"""
         return device_arithmetic(node.input(0), node.output)
 
     def count(self, node: Node) -> int:
@@ -201,7 +205,9 @@ class Reduction(Op):
 
 
 class QuantizedSum(Reduction):
-    """What sum and mean share in int8: a sum in 32 bits, brought to the output's scale."""
+    """What sum and mean share in int8 and int16: a sum in 32 bits, brought to the output's scale."""
+
+    takes_int16: ClassVar[bool] = True
 
     @constraint
     def representable(self, node: Node) -> str | None:
@@ -231,7 +237,7 @@ class QuantizedSum(Reduction):
         assert quant is not None
         sums = x.astype(np.int64).sum(axis=axes)
         scaled = arith.multiply_by_quantized_multiplier(arith.wrap32(sums + self.sum_offset(node)), *self.factor(node))
-        return np.clip(arith.wrap32(scaled + quant.zero_point), -128, 127).astype(np.int8)
+        return np.clip(arith.wrap32(scaled + quant.zero_point), *node.output.type.dtype.limits).astype(x.dtype)
 
     def lower_quantized(self, node: Node) -> Call:
         assert node.output.type.quant is not None
@@ -245,7 +251,7 @@ class QuantizedSum(Reduction):
                 output_offset=node.output.type.quant.zero_point,
             ),
         )
-        return Call("mg_mean_s8", (Struct("mg_mean_s8_params", fields), Input(0), Output()))
+        return Call(f"mg_mean_{suffix(node)}", (Struct("mg_mean_s8_params", fields), Input(0), Output()))
 
     def quant_rule(self, node: Node) -> QuantRule | None:
         return QuantRule()

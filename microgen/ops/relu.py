@@ -13,7 +13,8 @@ from microgen.arith import Numbers
 from microgen.mindir import Node, QuantParams
 from microgen.ops.attributes import Activation
 from microgen.ops.base import Sample
-from microgen.ops.unary import NumberUnary, float_samples, rescale, sample
+from microgen.ops.call import Call, Input, Int, Output
+from microgen.ops.unary import NumberUnary, float_samples, int16_sample, rescale, sample
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Relu(NumberUnary):
     stem: ClassVar[str] = "clip"
     tflite: ClassVar[tuple[str, ...]] = ("RELU",)
     tflite_int8: ClassVar[bool] = True
+    takes_int16: ClassVar[bool] = True
     onnx: ClassVar[tuple[str, ...]] = ("Relu",)
     mindspore: ClassVar[tuple[str, ...]] = ("ReLU",)
 
@@ -41,6 +43,10 @@ class Relu(NumberUnary):
     def as_clamp(self, node: Node) -> Activation | None:
         return Activation.RELU if node.input(0).type.quant == node.output.type.quant else None
 
+    def int16_call(self, node: Node, source: QuantParams, result: QuantParams) -> Call:
+        factor = arith.quantize_multiplier(source.scale / result.scale)
+        return Call("mg_relu_s16", (Input(0), Output(), Int(node.output.type.elements), *map(Int, factor)))
+
     @classmethod
     def samples(cls) -> Iterator[Sample]:
         yield sample(cls(), "image", (0.05, 3), (0.05, 3), (1, 4, 5, 6))
@@ -55,3 +61,5 @@ class Relu(NumberUnary):
         yield sample(cls(), "saturating", (0.7, 0), (0.002, -128))
         yield sample(cls(), "vanishing", (0.0001, 0), (3.0, 5))
         yield from float_samples(cls())
+        yield int16_sample(cls(), "same", 0.0002, 0.0002)
+        yield int16_sample(cls(), "scaled", 0.0002, 0.00015)

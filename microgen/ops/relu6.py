@@ -15,7 +15,7 @@ from microgen.ops.attributes import Activation
 from microgen.ops.base import Sample, constraint
 from microgen.ops.onnx_form import OnnxForm
 from microgen.ops.quantization import QuantRule
-from microgen.ops.unary import NumberUnary, clip_form, float_samples, sample
+from microgen.ops.unary import NumberUnary, clip_form, float_samples, int16_sample, sample
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Relu6(NumberUnary):
     stem: ClassVar[str] = "clip"
     tflite: ClassVar[tuple[str, ...]] = ("RELU6",)
     tflite_int8: ClassVar[bool] = True
+    takes_int16: ClassVar[bool] = True
     mindspore: ClassVar[tuple[str, ...]] = ("ReLU6",)
 
     def to_onnx(self, node: Node) -> OnnxForm:
@@ -50,6 +51,9 @@ class Relu6(NumberUnary):
     def apply(self, source: QuantParams, result: QuantParams, x: arith.Ints) -> arith.Ints:
         return np.clip(x, *Activation.RELU6.bounds(TensorType(DType.INT8, (1,), result)))
 
+    def apply_int16(self, source: QuantParams, result: QuantParams, x: arith.Ints) -> arith.Ints:
+        return np.clip(x, *Activation.RELU6.bounds(TensorType(DType.INT16, (1,), result)))
+
     def as_clamp(self, node: Node) -> Activation | None:
         return Activation.RELU6
 
@@ -67,3 +71,4 @@ class Relu6(NumberUnary):
         yield make("six_is_half_a_step", 12.0, 7)
         yield make("six_vanishes", 100.0, 7)
         yield from float_samples(cls())
+        yield int16_sample(cls(), "same", 0.0003, 0.0003)

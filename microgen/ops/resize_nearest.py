@@ -41,6 +41,7 @@ class ResizeNearest(Resize):
     name: ClassVar[str] = "ResizeNearest"
     tflite: ClassVar[tuple[str, ...]] = ("RESIZE_NEAREST_NEIGHBOR",)
     tflite_options: ClassVar[str | None] = "ResizeNearestNeighborOptions"
+    takes_int16: ClassVar[bool] = True
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,9 @@ class Resize(Op):
     coordinates: Coordinates = Coordinates.ASYMMETRIC
     scales: tuple[float, float] | None = None
 
+    #: Whether there is an int16 form.
+    takes_int16: ClassVar[bool] = False
+
     @classmethod
     def tflite_coordinates(cls, source: TFLiteSource) -> tuple[tuple[int, int], Coordinates]:
         """(size, coordinates) of a layer of a .tflite file."""
@@ -103,8 +106,10 @@ class Resize(Op):
 
     @constraint
     def same_kind(self, node: Node) -> str | None:
-        """input and output are both int8 with per-tensor quantization parameters, or neither is quantized"""
-        return quantized_or_plain(node, (node.input(0), node.output))
+        """input and output are both int8 with per-tensor quantization parameters (nearest neighbours also int16 with \
+zero point 0), or neither is quantized
+        """
+        return quantized_or_plain(node, (node.input(0), node.output), int16=self.takes_int16)
 
     @device_constraint
     def short_tables(self, node: Node) -> str | None:

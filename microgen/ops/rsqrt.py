@@ -13,8 +13,9 @@ from microgen import arith
 from microgen.arith import Numbers
 from microgen.mindir import Node, QuantParams
 from microgen.ops.base import Sample
+from microgen.ops.call import Call, Input, Int, Output
 from microgen.ops.onnx_form import OnnxForm, constant_input
-from microgen.ops.unary import Unary, float_samples, sample
+from microgen.ops.unary import Unary, float_samples, int16_sample, sample
 
 # Of a root before it is brought to the output's scale.
 _FRACTION_BITS = 20
@@ -28,6 +29,7 @@ class Rsqrt(Unary):
     stem: ClassVar[str] = "rsqrt"
     tflite: ClassVar[tuple[str, ...]] = ("RSQRT",)
     tflite_int8: ClassVar[bool] = True
+    takes_int16: ClassVar[bool] = True
     mindspore: ClassVar[tuple[str, ...]] = ("Rsqrt",)
 
     def to_onnx(self, node: Node) -> OnnxForm:
@@ -39,22 +41,33 @@ class Rsqrt(Unary):
         return result
 
     def apply(self, source: QuantParams, result: QuantParams, x: arith.Ints) -> arith.Ints:
-        multiplier, shift = arith.quantize_multiplier(1.0 / (math.sqrt(source.scale) * result.scale))
-        shift -= _FRACTION_BITS
-        if shift < -31:
-            raise ValueError(f"the output scale {result.scale:.9g} is too large for roots of {source.scale:.9g}")
+        return self._roots(source, result, x, 127)
+
+    def apply_int16(self, source: QuantParams, result: QuantParams, x: arith.Ints) -> arith.Ints:
+        values, places = np.unique(x, return_inverse=True)
+        return self._roots(source, result, values, 32767)[places].reshape(x.shape)
+
+    def _roots(self, source: QuantParams, result: QuantParams, x: arith.Ints, largest: int) -> arith.Ints:
+        multiplier, shift = _factor(source, result)
 
         def one(centred: int) -> int:
             # The reference refuses negative numbers when it meets them.
             if centred < 0:
                 return result.zero_point
             if centred == 0:
-                return 127
-            root = np.array(_inverse_root(centred), np.int64)
+                return largest
+            inverse, bits = inverse_root(centred)
+            unit = np.array(1, np.int64)
+            root = arith.multiply_by_quantized_multiplier(unit, inverse, bits + _FRACTION_BITS)
             scaled = arith.multiply_by_quantized_multiplier(root, multiplier, shift)
             return int(arith.wrap32(scaled + result.zero_point))
 
         return np.array([one(int(v) - source.zero_point) for v in x], np.int64)
+
+    def int16_call(self, node: Node, source: QuantParams, result: QuantParams) -> Call:
+        return Call(
+            "mg_rsqrt_s16", (Input(0), Output(), Int(node.output.type.elements), *map(Int, _factor(source, result)))
+        )
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:
@@ -62,22 +75,34 @@ class Rsqrt(Unary):
         yield sample(cls(), "one", (0.03, -128), (0.04, 5), (1,))
         yield sample(cls(), "zero_point_0", (0.03, 0), (0.04, 127))
         yield from float_samples(cls())
+        yield int16_sample(cls(), "image", 0.0002, 0.01)
         for scale in (0.001, 0.01, 0.3, 1.0, 5.0):
             yield sample(cls(), f"scale_{scale}", (scale, -128), (0.004 / scale**0.5, -100))
 
 
-def _inverse_root(x: int) -> int:
-    """``1 / √x`` with ``_FRACTION_BITS`` fractional bits, for x ≥ 1: the reference's Newton-Raphson iteration."""
-    if x == 1:
-        multiplier, shift = arith.INT32_MAX, 0
-    else:
-        # x · 4^pairs lies between 2^27 and 2^29.
-        pairs = (31 - x.bit_length()) // 2 - 1
-        multiplier, shift = _newton(x << 2 * pairs), pairs - 11
-        if shift > 0:
-            multiplier, shift = multiplier << shift, 0
-    one = np.array(1, np.int64)
-    return int(arith.multiply_by_quantized_multiplier(one, multiplier, shift + _FRACTION_BITS))
+def _factor(source: QuantParams, result: QuantParams) -> tuple[int, int]:
+    """(multiplier, shift) of a root with ``_FRACTION_BITS`` fractional bits; ValueError when out of range."""
+    multiplier, shift = arith.quantize_multiplier(1.0 / (math.sqrt(source.scale) * result.scale))
+    shift -= _FRACTION_BITS
+    if shift < -31:
+        raise ValueError(f"the output scale {result.scale:.9g} is too large for roots of {source.scale:.9g}")
+    return multiplier, shift
+
+
+def inverse_root(x: int) -> tuple[int, int]:
+    """(multiplier, shift) of ``1 / √x`` for x from 0, which counts as 1, to 2^31 - 1: the reference's Newton-Raphson
+    iteration.
+    """
+    if x <= 1:
+        return arith.INT32_MAX, 0
+    halvings = 0
+    while x >= 1 << 29:
+        x //= 4
+        halvings += 1
+    # x · 4^pairs lies between 2^27 and 2^29.
+    pairs = (31 - x.bit_length()) // 2 - 1
+    multiplier, shift = _newton(x << 2 * pairs), pairs - halvings - 11
+    return (multiplier << shift, 0) if shift > 0 else (multiplier, shift)
 
 
 def _newton(x: int) -> int:

@@ -21,6 +21,11 @@ def int8(shape: Sequence[int], scale: float = 0.05, zero_point: int = 3) -> Tens
     return TensorType(DType.INT8, tuple(shape), QuantParams.per_tensor(scale, zero_point))
 
 
+def int16(shape: Sequence[int], scale: float = 0.0002) -> TensorType:
+    """A per-tensor quantized int16 type of zero point 0."""
+    return TensorType(DType.INT16, tuple(shape), QuantParams.per_tensor(scale, 0))
+
+
 def float32(shape: Sequence[int]) -> TensorType:
     """A float32 type."""
     return TensorType(DType.FLOAT32, tuple(shape))
@@ -53,6 +58,8 @@ def bias(key: object, input_type: TensorType, filter_value: Value, size: int, pe
     data[1::2] -= np.int32(peak)
     scales = tuple(float(np.float32(input_type.quant.scale * s)) for s in filter_value.type.quant.scales)
     quant = QuantParams(scales, (0,) * len(scales), 0 if len(scales) > 1 else None)
+    if input_type.dtype is DType.INT16:
+        return Value("bias", TensorType(DType.INT64, (size,), quant), data.astype(np.int64) << 8)
     return Value("bias", TensorType(DType.INT32, (size,), quant), data)
 
 

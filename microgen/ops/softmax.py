@@ -14,12 +14,13 @@ from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node, QuantParams, Value
 from microgen.ops import sampling
 from microgen.ops.base import Op, Sample, constraint, device_constraint
-from microgen.ops.call import Arg, Call, Float, Input, Int, Output, Target
-from microgen.ops.constraints import device_arithmetic, is_quantized, quantized_or_float
+from microgen.ops.call import Arg, Call, Const, Float, Input, Int, Output, Struct, Target
+from microgen.ops.constraints import device_arithmetic, is_int16, is_quantized, quantized_or_float
 from microgen.ops.floats import FloatArray, computed_in
 from microgen.ops.layout import Permutation, Permuted
 from microgen.ops.onnx_form import OnnxForm, OnnxSource
 from microgen.ops.quantization import QuantRule
+from microgen.ops.softmax_int16 import EXPONENT_STEP, exponentials_table, inverse_table, softmax_s16
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
 # Differences to a row's largest value are Q5.26, sums of exponentials Q12.19.
@@ -27,6 +28,8 @@ DIFFERENCE_BITS = 5
 SUM_BITS = 12
 # A sum of this many exponentials of 0 leaves int32.
 MAX_ROW = (1 << SUM_BITS) - 1
+# A sum of this many int16 exponentials stays in 30 bits.
+_MAX_ROW_INT16 = 32767
 
 
 def axis_of(axis: int, shape: tuple[int, ...]) -> int:
@@ -107,38 +110,54 @@ class Softmax(Op):
 
     @constraint
     def tensors(self, node: Node) -> str | None:
-        """input and output are int8 with quantization parameters, one scale each, or of one floating-point type"""
-        return quantized_or_float(node, (node.input(0), node.output))
+        """input and output are int8 with quantization parameters, one scale each, int16 with zero point 0, or of one \
+floating-point type
+        """
+        return quantized_or_float(node, (node.input(0), node.output), int16=True)
 
     @device_constraint
     def device_types(self, node: Node) -> str | None:
-        """tensors are quantized int8 or float32"""
+        """tensors are quantized or float32"""
         return device_arithmetic(node.input(0))
 
     @constraint
+    def last_axis_int16(self, node: Node) -> str | None:
+        """the axis of an int16 tensor is the last one"""
+        if not is_int16(node) or around(self.axis, node.output.shape)[2] == 1:
+            return None
+        return f"it is {self.axis}"
+
+    @constraint
     def output_range(self, node: Node) -> str | None:
-        """an int8 output has scale 1/256 and zero point -128"""
+        """an int8 output has scale 1/256 and zero point -128, an int16 one scale 1/32768"""
         quant = node.output.type.quant
+        if is_int16(node):
+            return None if quant is None or quant.scale == 2.0**-15 else f"it has {quant}"
         if quant is None or (quant.scales, quant.zero_points) == ((1 / 256,), (-128,)):
             return None
         return f"it has {quant}"
 
     @constraint
     def positive_beta(self, node: Node) -> str | None:
-        """with an int8 input, beta is positive, and beta times the input scale is above 2^-26"""
+        """with an int8 input, beta is positive, and beta times the input scale is above 2^-26; with an int16 one it \
+is below 1
+        """
         quant = node.input(0).type.quant
         if quant is None or not quant.is_per_tensor:
             return None
         factor = self.beta * quant.scale
+        if is_int16(node) and 0.0 < factor < 1.0:
+            return None
         if math.isfinite(factor) and factor * 2.0**26 > 1.0:
             return None
         return f"beta is {self.beta:.9g}, the input scale {quant.scale:.9g}"
 
     @constraint
     def row_length(self, node: Node) -> str | None:
-        """the axis of an int8 tensor has at most 4095 elements"""
+        """the axis of an int8 tensor has at most 4095 elements, that of an int16 one 32767"""
         length = around(self.axis, node.output.shape)[1]
-        return None if not is_quantized(node) or length <= MAX_ROW else f"it has {length}"
+        limit = _MAX_ROW_INT16 if is_int16(node) else MAX_ROW
+        return None if not is_quantized(node) or length <= limit else f"it has {length}"
 
     def scaling(self, node: Node) -> tuple[int, int, int]:
         """(multiplier, left shift, smallest difference that counts) from int8 differences to Q5.26."""
@@ -146,12 +165,21 @@ class Softmax(Op):
         assert quant is not None
         return difference_scaling(self.beta * quant.scale)
 
+    def scaling_int16(self, node: Node) -> tuple[int, int]:
+        """(multiplier, shift) from int16 differences to steps of the exponentials' table."""
+        quant = node.input(0).type.quant
+        assert quant is not None
+        return arith.quantize_multiplier(quant.scale * self.beta / EXPONENT_STEP)
+
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         source = inputs[0]
         assert source is not None
         axis = axis_of(self.axis, node.output.shape) - len(node.output.shape)
         if not is_quantized(node):
             return [self._evaluate_float(source, axis, node.output.type.dtype)]
+        if is_int16(node):
+            rows = np.moveaxis(source, axis, -1).astype(np.int64)
+            return [np.moveaxis(softmax_s16(rows, *self.scaling_int16(node)), -1, axis).astype(np.int16)]
         multiplier, shift, smallest = self.scaling(node)
         # The exponential of every possible difference, 0 down to -255.
         differences = -np.arange(256, dtype=np.int64)
@@ -184,6 +212,16 @@ class Softmax(Op):
         strides = (Int(outer), Int(size), Int(inner))
         if not is_quantized(node):
             return (Call("mg_softmax_f32", (Input(0), *strides, Float(self.beta), Output())),)
+        if is_int16(node):
+            tables = Struct(
+                "cmsis_nn_softmax_lut_s16",
+                (
+                    ("exp_lut", Const("exp", exponentials_table())),
+                    ("one_by_one_lut", Const("inverse", inverse_table())),
+                ),
+            )
+            factor = tuple(map(Int, self.scaling_int16(node)))
+            return (Call("arm_softmax_s16", (Input(0), Int(outer), Int(size), *factor, tables, Output())),)
         scaling: tuple[Arg, ...] = tuple(map(Int, self.scaling(node)))
         if inner == 1:
             return (Call("arm_softmax_s8", (Input(0), Int(outer), Int(size), *scaling, Output())),)
@@ -231,6 +269,16 @@ class Softmax(Op):
         yield make("axis_1", (2, 6, 3, 4), 0.03, axis=1)
         yield make("axis_-2", (3, 8, 5), 0.2, -128, axis=-2)
         yield make("axis_before_ones", (2, 9, 1, 1), axis=1)
+
+        def wide(id: str, shape: tuple[int, ...], scale: float, beta: float = 1.0) -> Sample:
+            return sampling.single(
+                cls(beta), f"i16_{id}", [sampling.int16(shape, scale)], QuantParams.per_tensor(2.0**-15, 0)
+            )
+
+        yield wide("classes", (3, 10), 0.0002)
+        yield wide("image", (1, 2, 3, 65), 0.00005, 1.5)
+        yield wide("coarse", (2, 300), 0.01)
+        yield wide("one", (2, 1), 0.001)
 
         def plain(id: str, shape: tuple[int, ...], axis: int = -1, beta: float = 1.0) -> Sample:
             return sampling.single(cls(beta, axis), f"f32_{id}", [sampling.float32(shape)], None)

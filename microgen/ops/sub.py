@@ -11,20 +11,23 @@ from microgen.arith import Numbers
 from microgen.mindir import Node
 from microgen.ops.arithmetic import Arithmetic, arithmetic_samples
 from microgen.ops.base import Sample
-from microgen.ops.binary import int8_samples
-from microgen.ops.call import Call
+from microgen.ops.binary import int8_samples, int16_samples
 from microgen.ops.common_scale import common_scale_fields, scaled_operands
+from microgen.ops.constraints import is_int16
 
 # Bits by which both operands are refined before they are brought to one scale.
 _LEFT_SHIFT = 20
+_LEFT_SHIFT_INT16 = 15
 
 
 @dataclass(frozen=True)
 class Sub(Arithmetic):
-    """In int8, both operands are scaled to twice the larger input scale, subtracted, and scaled to the output's."""
+    """Quantized operands are scaled to twice the larger input scale, subtracted, and scaled to the output's."""
 
     name: ClassVar[str] = "Sub"
+    takes_int16: ClassVar[bool] = True
     stem: ClassVar[str] = "sub"
+    quant_struct: ClassVar[str] = "mg_add_s8"
     tflite: ClassVar[tuple[str, ...]] = ("SUB",)
     tflite_options: ClassVar[str | None] = "SubOptions"
     onnx: ClassVar[tuple[str, ...]] = ("Sub",)
@@ -41,12 +44,10 @@ class Sub(Arithmetic):
         return scaled + q["output_offset"]
 
     def quant_fields(self, node: Node) -> dict[str, int]:
-        return common_scale_fields(node, _LEFT_SHIFT)
-
-    def lower_int8(self, node: Node) -> tuple[Call, ...]:
-        return (self.strided_call(node, "mg_sub_s8", "mg_add_s8"),)
+        return common_scale_fields(node, _LEFT_SHIFT_INT16 if is_int16(node) else _LEFT_SHIFT)
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:
         yield from int8_samples(cls, 0.08)
+        yield from int16_samples(cls, 0.0003)
         yield from arithmetic_samples(cls)

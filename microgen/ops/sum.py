@@ -35,6 +35,8 @@ class Sum(QuantizedSum):
             source = sampling.int8((1, 4, 5, 6), scales[0], zero_points[0])
             return sampling.single(cls((1, 2)), id, (source,), QuantParams.per_tensor(scales[1], zero_points[1]))
 
+        kind = sampling.int16((1, 4, 5, 6))
+        yield sampling.single(cls((1, 2)), "i16", (kind,), QuantParams.per_tensor(0.002, 0))
         yield make("same_scale", (0.05, 0.05), (3, 3))
         yield make("zero_points_apart", (0.05, 0.5), (-128, 127))
         yield make("vanishing", (0.05, 400.0), (3, -5))

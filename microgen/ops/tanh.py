@@ -25,6 +25,7 @@ class Tanh(Sigmoidal):
     mindspore: ClassVar[tuple[str, ...]] = ("Tanh",)
     result_scale: ClassVar[float] = 1 / 128
     result_zero_point: ClassVar[int] = 0
+    exact_shifts: ClassVar[range] = range(2)
 
     def compute(self, x: Numbers) -> Numbers:
         result: Numbers = np.tanh(x)
@@ -32,6 +33,9 @@ class Tanh(Sigmoidal):
 
     def fixed_point(self, x: arith.Ints) -> arith.Ints:
         return arith.tanh(x, INPUT_BITS)
+
+    def curve(self, x: arith.Ints, multiplier: int, shift: int) -> arith.Ints:
+        return arith.tanh_s16(x, multiplier, shift)
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:

@@ -20,12 +20,20 @@ from microgen.ops.call import Arg, Call, Const, Context, Input, Null, Output, St
 from microgen.ops.constraints import (
     device_arithmetic,
     fused_activation,
+    is_int16,
     is_quantized,
     not_constant,
     quantized_or_float,
     wrong_bias,
 )
-from microgen.ops.convolution import bias_argument, bias_dims, per_channel_quant, requantization
+from microgen.ops.convolution import (
+    bias_argument,
+    bias_dims,
+    per_channel_quant,
+    requantization,
+    requantized,
+    wrong_wide_bias,
+)
 from microgen.ops.floats import FloatArray, clamp_fields, clamped, computed_in
 from microgen.ops.quantization import QuantRule, Weights
 from microgen.ops.tflite_form import ACTIVATION, PADDING, Option, TFLiteForm, TFLiteSource
@@ -147,12 +155,14 @@ class TransposeConv2D(Op):
 
     @constraint
     def same_kind(self, node: Node) -> str | None:
-        """input, filter and output are int8 with quantization parameters, input and output per tensor, or all float"""
-        return quantized_or_float(node, (node.input(0), node.output), (node.input(1),))
+        """input, filter and output are int8 with quantization parameters, input and output per tensor and both or \
+neither int16 with zero point 0, or all float
+        """
+        return quantized_or_float(node, (node.input(0), node.output), (node.input(1),), int16=True)
 
     @constraint
     def constant_int8_filter(self, node: Node) -> str | None:
-        """filter and bias are constants in int8"""
+        """filter and bias of a quantized input are constants"""
         return not_constant(node.input(1), node.optional_input(2)) if is_quantized(node) else None
 
     @constraint
@@ -169,13 +179,15 @@ class TransposeConv2D(Op):
 
     @constraint
     def bias_type(self, node: Node) -> str | None:
-        """the bias is int32 in int8 and of the input's type in float"""
+        """the bias of an int8 input is int32, that of an int16 one int64 or int16, any other of the input's type"""
+        if is_int16(node):
+            return wrong_wide_bias(node.optional_input(2), (DType.INT64, DType.INT16))
         wanted = DType.INT32 if is_quantized(node) else node.input(0).type.dtype
         return wrong_bias(node.optional_input(2), wanted)
 
     @constraint
     def representable(self, node: Node) -> str | None:
-        """input scale times filter scale over output scale is below 2^30"""
+        """input scale times filter scale over output scale is below 2^30, of int16 tensors below 2^7"""
         if not is_quantized(node) or self.same_kind(node) is not None:
             return None
         try:
@@ -186,7 +198,7 @@ class TransposeConv2D(Op):
 
     @device_constraint
     def int8_or_float32(self, node: Node) -> str | None:
-        """tensors are quantized int8 or float32"""
+        """tensors are quantized or float32"""
         return device_arithmetic(node.input(0), node.input(1), node.output)
 
     @device_constraint
@@ -222,7 +234,7 @@ class TransposeConv2D(Op):
         bias = inputs[2] if len(inputs) > 2 else None
         assert image is not None and filter_ is not None
         if is_quantized(node):
-            return [self._evaluate_int8(node, image, filter_[0], None if bias is None else bias[0])]
+            return [self._evaluate_quantized(node, image, filter_[0], None if bias is None else bias[0])]
         kind = computed_in(node.output.type.dtype)
         image, filter_ = image.astype(kind, copy=False), filter_.astype(kind, copy=False)
         samples = max(len(image), len(filter_))
@@ -236,7 +248,7 @@ class TransposeConv2D(Op):
             result = result + bias.astype(kind, copy=False).reshape(len(bias), 1, 1, 1, -1)
         return [clamped(result, self.activation, node.output.type.dtype)]
 
-    def _evaluate_int8(self, node: Node, image: Array, filter_: Array, bias: Array | None) -> Array:
+    def _evaluate_quantized(self, node: Node, image: Array, filter_: Array, bias: Array | None) -> Array:
         source, quant = node.input(0).type.quant, node.output.type.quant
         assert source is not None and quant is not None
         # float64 matrix products of integers are exact (sums stay far below 2^53) and run on BLAS.
@@ -244,9 +256,9 @@ class TransposeConv2D(Op):
         sums = self._spread(node, real, filter_.astype(np.float64)).astype(np.int64)
         if bias is not None:
             sums = sums + bias.astype(np.int64).reshape(-1)
-        scaled = arith.multiply_by_quantized_multiplier(arith.wrap32(sums), *requantization(node))
+        scaled = requantized(node, sums)
         low, high = self.activation.bounds(node.output.type)
-        result = np.clip(arith.wrap32(scaled + quant.zero_point), low, high).astype(np.int8)
+        result = np.clip(arith.wrap32(scaled + quant.zero_point), low, high).astype(node.output.type.dtype.numpy)
         return result.reshape(len(image), *node.output.shape)
 
     def _filter_argument(self, node: Node) -> tuple[Arg, tuple[int, ...]]:
@@ -291,6 +303,12 @@ class TransposeConv2D(Op):
                 ("activation", Struct("cmsis_nn_activation", ints(min=low_s8, max=high_s8))),
             ),
         )
+        if is_int16(node):
+            bias = node.optional_input(2)
+            # CMSIS-NN has none of these.
+            wide = Null() if bias is None else Const("bias", bias.const.astype(np.int64).reshape(-1))
+            head = (params, per_channel_quant(node), nhwc(image.shape), Input(0), nhwc(filter_shape), filter_, wide)
+            return (Call("mg_transpose_conv_s16", (*head, nhwc(output.shape), Output())),)
         args = (
             Context(),
             Null(),
@@ -327,6 +345,7 @@ class TransposeConv2D(Op):
             zero_points: tuple[int, int] = (3, -5),
             scale: float | None = None,
             real: bool = False,
+            wide: bool = False,
         ) -> Sample:
             units, height, width = filter_
             if cut is None:
@@ -343,12 +362,14 @@ class TransposeConv2D(Op):
                 weights = sampling.float_weights(id, weight_shape, 0.3)
                 extra = None if bias is None else sampling.float_weights(id, (units,), name="bias")
                 return sampling.single(op, f"f32_{id}", (sampling.float32(shape), weights, extra), None)
-            source = sampling.int8(shape, 0.05, zero_points[0])
+            source = sampling.int16(shape) if wide else sampling.int8(shape, 0.05, zero_points[0])
             weights = sampling.weights(id, weight_shape, axis)
             extra = None if bias is None else sampling.bias(id, source, weights, units, bias)
             operands = (source, weights, extra)
             sums = height * width * size[2] / (stride[0] * stride[1])
             output = QuantParams.per_tensor(scale or 0.05 * 0.02 * 60.0 * max(sums, 1.0) ** 0.5, zero_points[1])
+            if wide:
+                output = QuantParams.per_tensor(0.0002 * 0.02 * 60.0 * max(sums, 1.0) ** 0.5, 0)
             return sampling.single(op, id, operands, output)
 
         for real in (False, True):
@@ -373,6 +394,9 @@ class TransposeConv2D(Op):
             yield make("dilated", (3, 4, 3), (4, 3, 2), dilation=(2, 3), cut=Padding(1, 0, 2, 1), real=real)
             yield make("cut", (4, 4, 3), (4, 4, 4), cut=Padding(2, 1, 0, 3), real=real)
             yield make("cut_and_added", (3, 4, 3), (4, 3, 3), cut=Padding(1, 1, 1, 1), added=(1, 1), real=real)
+        yield make("i16_double", (3, 4, 5), (6, 3, 3), wide=True)
+        yield make("i16_one_row", (1, 7, 4), (5, 1, 8), stride=(1, 4), wide=True, kind="VALID")
+        yield make("i16_batch_per_tensor", (2, 3, 3), (1, 2, 3), batch=2, bias=None, axis=None, wide=True)
         yield make("per_tensor", (3, 4, 5), (6, 3, 3), axis=None)
         yield make("huge_bias", (3, 4, 5), (6, 3, 3), bias=1 << 30)
         yield make("zero_points_low", (3, 4, 5), (6, 3, 3), zero_points=(-128, -128))

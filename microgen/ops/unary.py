@@ -21,10 +21,12 @@ from microgen.ops.base import Op, Sample, constraint, device_constraint
 from microgen.ops.call import Call, Const, Float, Input, Int, Output, Target
 from microgen.ops.constraints import (
     device_arithmetic,
+    is_int16,
     is_quantized,
     quantized_or_float,
     quantized_or_plain,
     short,
+    suffix,
 )
 from microgen.ops.layout import Permutation, Permuted
 from microgen.ops.onnx_form import OnnxForm, OnnxSource, constant_input
@@ -46,6 +48,8 @@ class Unary(Op):
     quantizes: ClassVar[bool] = True
     #: Whether TensorFlow Lite Micro has the operator in int8.
     tflite_int8: ClassVar[bool] = False
+    #: Whether there is an int16 form, as in TensorFlow Lite Micro.
+    takes_int16: ClassVar[bool] = False
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
@@ -66,14 +70,16 @@ class Unary(Op):
 
     @constraint
     def tensor_types(self, node: Node) -> str | None:
-        """input and output are floating-point numbers, or int8 with quantization parameters, one scale each"""
+        """input and output are floating-point numbers, or int8 with quantization parameters, one scale each, or, \
+where TensorFlow Lite Micro has it, int16 with zero point 0
+        """
         if not self.quantizes and is_quantized(node):
             return f"{short(node.input(0))} is quantized"
-        return quantized_or_float(node, (node.input(0), node.output))
+        return quantized_or_float(node, (node.input(0), node.output), int16=self.takes_int16)
 
     @device_constraint
     def device_types(self, node: Node) -> str | None:
-        """input and output are float32 or quantized int8"""
+        """input and output are float32 or quantized"""
         return device_arithmetic(node.input(0))
 
     @abstractmethod
@@ -90,13 +96,24 @@ class Unary(Op):
             steps = np.asarray(self.compute(real.astype(np.float64)), np.float64) / result.scale
         return round_half_away(steps) + result.zero_point
 
+    def apply_int16(self, source: QuantParams, result: QuantParams, x: arith.Ints) -> arith.Ints:
+        """``apply`` on int16 values, whose zero points are 0; what leaves int16 is clamped afterwards."""
+        return self.apply(source, result, x)
+
+    def int16_call(self, node: Node, source: QuantParams, result: QuantParams) -> Call:
+        """The C call for int16."""
+        raise NotImplementedError
+
     @constraint
     def representable(self, node: Node) -> str | None:
         """the scales are in the range of 32-bit fixed-point arithmetic"""
         if not is_quantized(node) or self.tensor_types(node) is not None:
             return None
         try:
-            self.table(node)
+            if is_int16(node):
+                self._of_int16(node, np.zeros(1, np.int16))
+            else:
+                self.table(node)
         except ValueError as error:
             return str(error)
         return None
@@ -107,9 +124,18 @@ class Unary(Op):
         assert source is not None and result is not None
         return _table(self, source, result)
 
+    def _of_int16(self, node: Node, x: Array) -> Array:
+        source, result = node.input(0).type.quant, node.output.type.quant
+        assert source is not None and result is not None
+        made = self.apply_int16(source, result, x.astype(np.int64))
+        limited: Array = np.clip(made, *node.output.type.dtype.limits).astype(np.int16)
+        return limited
+
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         x = inputs[0]
         assert x is not None
+        if is_int16(node):
+            return [self._of_int16(node, x)]
         if is_quantized(node):
             return [self.table(node)[x.astype(np.uint8)]]
         with np.errstate(all="ignore"):
@@ -117,7 +143,7 @@ class Unary(Op):
             return [result.astype(node.output.type.dtype.numpy)]
 
     def is_identity(self, node: Node) -> bool:
-        if not is_quantized(node) or node.input(0).type != node.output.type:
+        if not is_quantized(node) or is_int16(node) or node.input(0).type != node.output.type:
             return False
         return np.array_equal(self.table(node), _EVERY_INT8)
 
@@ -138,7 +164,11 @@ class Unary(Op):
         clamp = self.as_clamp(node)
         if clamp is not None:
             low, high = clamp.bounds(node.output.type)
-            return (Call("mg_clamp_s8", (Input(0), Output(), size, Int(low), Int(high))),)
+            return (Call(f"mg_clamp_{suffix(node)}", (Input(0), Output(), size, Int(low), Int(high))),)
+        if is_int16(node):
+            source, result = node.input(0).type.quant, node.output.type.quant
+            assert source is not None and result is not None
+            return (self.int16_call(node, source, result),)
         return (Call("mg_lut_s8", (Input(0), Const("table", self.table(node)), Output(), size)),)
 
     def in_place(self, node: Node) -> tuple[int, ...]:
@@ -151,10 +181,12 @@ class NumberUnary(Unary):
 
     @constraint
     def tensor_types(self, node: Node) -> str | None:
-        """input and output are numbers, or int8 with quantization parameters, one scale each"""
+        """input and output are numbers, or int8 with quantization parameters, one scale each, or, where TensorFlow \
+Lite Micro has it, int16 with zero point 0
+        """
         if node.input(0).type.dtype is DType.BOOL:
             return f"{short(node.input(0))} is bool"
-        return quantized_or_plain(node, (node.input(0), node.output))
+        return quantized_or_plain(node, (node.input(0), node.output), int16=self.takes_int16)
 
 
 @dataclass(frozen=True)
@@ -220,6 +252,11 @@ def sample(
 ) -> Sample:
     """A sample by (scale, zero point) of input and output; its size lets random data meet most int8 values."""
     return sampling.single(op, id, [sampling.int8(shape, *source)], QuantParams.per_tensor(*result))
+
+
+def int16_sample(op: Unary, id: str, source: float, result: float, shape: tuple[int, ...] = (13, 17)) -> Sample:
+    """A sample in int16 by the scales of input and output."""
+    return sampling.single(op, f"i16_{id}", [sampling.int16(shape, source)], QuantParams.per_tensor(result, 0))
 
 
 def float_samples(op: Unary, suffix: str = "") -> Iterator[Sample]:

@@ -15,7 +15,8 @@ from microgen.mindir import Array, DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.base import Op, Sample, carried, constraint
 from microgen.ops.call import Call, Const, FieldValue, Float, Input, Int, Output, Scratch, Struct, Target, ints
-from microgen.ops.constraints import is_quantized, not_constant, short
+from microgen.ops.constraints import is_int16, is_quantized, not_constant, short, suffix
+from microgen.ops.convolution import check_wide_factors, wrong_wide_bias
 from microgen.ops.floats import FloatArray
 from microgen.ops.tflite_form import ACTIVATION, TFLiteForm, TFLiteSource
 
@@ -111,26 +112,46 @@ class UnidirectionalLstm(Op):
     @constraint
     def tensors(self, node: Node) -> str | None:
         """all tensors are float32, or input, weights, hidden state and output quantized int8, the cell state int16, \
-the biases int32
+the biases int32, or input, states and output int16, weights int8, biases int64
         """
         if not is_quantized(node):
             odd = next((v for v in (*node.inputs, *node.outputs) if v and v.type.dtype is not DType.FLOAT32), None)
             return None if odd is None else f"{short(odd)} is {odd.type.dtype}"
-        kinds = [DType.INT8] * _BIASES + [DType.INT32] * 4 + [DType.INT8, DType.INT16]
-        for value, kind in (*zip(node.inputs, kinds, strict=True), (node.outputs[0], DType.INT8)):
+        wide = is_int16(node)
+        kind, sums = (DType.INT16, DType.INT64) if wide else (DType.INT8, DType.INT32)
+        kinds = [kind, *[DType.INT8] * 8, *[sums] * 4, kind, DType.INT16]
+        for value, wanted in (*zip(node.inputs, kinds, strict=True), (node.outputs[0], kind)):
             assert value is not None
             known = value.type.quant is not None and value.type.quant.is_per_tensor
-            if value.type.dtype is not kind or not (known or kind is DType.INT32):
+            if value.type.dtype is not wanted or not (known or wanted is sums):
                 return f"{short(value)} is {value.type}"
         return None
 
     @constraint
     def symmetric(self, node: Node) -> str | None:
-        """weights and cells of an int8 input have zero point 0"""
-        for value in (*node.inputs[_WEIGHTS:_BIASES], node.input(_CELLS)) if is_quantized(node) else ():
+        """weights and cells of a quantized input have zero point 0, and so has all that is int16"""
+        symmetric = (*node.inputs[_WEIGHTS:_BIASES], node.input(_CELLS)) if is_quantized(node) else ()
+        if is_int16(node):
+            symmetric += (node.input(0), node.input(_HIDDEN))
+        for value in symmetric:
             if value is not None and value.type.quant is not None and value.type.quant.zero_points[0]:
                 return f"{short(value)} has {value.type.quant.zero_points[0]}"
         return None
+
+    @constraint
+    def representable(self, node: Node) -> str | None:
+        """of int16 inputs, their scale times that of the weights is below 2^-5, and so is that of the hidden state; \
+biases are below 2^46
+        """
+        if not is_int16(node) or self.tensors(node) is not None:
+            return None
+        try:
+            for pairs in self._factors(node):
+                check_wide_factors(pairs)
+        except ValueError as error:
+            return str(error)
+        wrong = (wrong_wide_bias(node.input(i), (DType.INT64,)) for i in range(_BIASES, _HIDDEN))
+        return next((found for found in wrong if found is not None), None)
 
     @constraint
     def constant_weights(self, node: Node) -> str | None:
@@ -139,7 +160,7 @@ the biases int32
 
     @constraint
     def same_output(self, node: Node) -> str | None:
-        """the output and the hidden state of an int8 layer have one scale and zero point"""
+        """the output and the hidden state of a quantized layer have one scale and zero point"""
         if not is_quantized(node) or node.outputs[0].type.quant == node.input(_HIDDEN).type.quant:
             return None
         return f"{node.outputs[0].type.quant} and {node.input(_HIDDEN).type.quant}"
@@ -197,7 +218,7 @@ the biases int32
         samples = max(len(given[i]) for i in (0, _HIDDEN, _CELLS))
         x, hidden, cells = (np.broadcast_to(given[i], (samples, *given[i].shape[1:])) for i in (0, _HIDDEN, _CELLS))
         sequence = x if self.time_major else x.swapaxes(1, 2)
-        step = self._step_int8 if is_quantized(node) else self._step_float
+        step = self._step_quantized if is_quantized(node) else self._step_float
         constants = [a[0] for a in given[_WEIGHTS:_HIDDEN]]
         made = []
         for t in range(sequence.shape[1]):
@@ -219,7 +240,7 @@ the biases int32
             new = np.clip(new, np.float32(-self.cell_clip), np.float32(self.cell_clip))
         return (leave * np.tanh(new)).astype(np.float32), new.astype(np.float32)
 
-    def _step_int8(
+    def _step_quantized(
         self, node: Node, constants: Sequence[Array], x: Array, hidden: Array, cells: Array
     ) -> tuple[Array, Array]:
         source, kept = node.input(0).type.quant, node.input(_HIDDEN).type.quant
@@ -229,10 +250,14 @@ the biases int32
         for gate, factors in zip(_GATES, zip(*self._factors(node), strict=True), strict=True):
             sums = [c @ constants[gate + 4 * i].astype(np.int64).T for i, c in enumerate(centred)]
             sums[0] = sums[0] + constants[8 + gate].astype(np.int64)
-            parts = [
-                _saturated(arith.multiply_by_quantized_multiplier(arith.wrap32(s), *f))
-                for s, f in zip(sums, factors, strict=True)
-            ]
+            if is_int16(node):
+                scaled = [arith.multiply_by_reduced_multiplier(s, *f) for s, f in zip(sums, factors, strict=True)]
+            else:
+                scaled = [
+                    arith.multiply_by_quantized_multiplier(arith.wrap32(s), *f)
+                    for s, f in zip(sums, factors, strict=True)
+                ]
+            parts = [_saturated(s) for s in scaled]
             gates.append(_saturated(parts[0] + parts[1]))
         enter, forget, leave = (arith.logistic_s16(gates[g], _GATE_UNIT, 0) for g in (0, 1, 3))
         fresh = arith.tanh_s16(gates[2], _GATE_UNIT, 0)
@@ -243,7 +268,8 @@ the biases int32
             new = np.clip(new, -clip, clip)
         shown = leave * arith.tanh_s16(new, *self._tanh(node))
         out = arith.multiply_by_quantized_multiplier(shown, *leaving) + kept.zero_point
-        return np.clip(out, -128, 127).astype(np.int8), new.astype(np.int16)
+        kind = node.outputs[0].type.dtype
+        return np.clip(out, *kind.limits).astype(kind.numpy), new.astype(np.int16)
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         batches, steps, depth, units = self._sizes(node)
@@ -265,7 +291,7 @@ the biases int32
             return (*carry, Call("mg_lstm_f32", (params, *operands, *results), scratch=16 * units))
         params = Struct("mg_lstm_s8_params", (("sizes", sizes), *self._fields(node)))
         table = Const("sigmoid", arith.SIGMOID_TABLE)
-        return (*carry, Call("mg_lstm_s8", (params, *operands, table, *results), scratch=8 * units))
+        return (*carry, Call(f"mg_lstm_{suffix(node)}", (params, *operands, table, *results), scratch=8 * units))
 
     def _fields(self, node: Node) -> tuple[tuple[str, FieldValue], ...]:
         source, kept = node.input(0).type.quant, node.input(_HIDDEN).type.quant
@@ -295,19 +321,23 @@ the biases int32
             exponent: int = -11,
             zero_points: tuple[int, int] = (3, -9),
             gain: float = 1.0,
+            wide: bool = False,
         ) -> Sample:
             shape = (steps, batches, depth) if time_major else (batches, steps, depth)
-            kind = sampling.int8(shape, 0.03, zero_points[0])
+            kind = sampling.int16(shape, 0.00012) if wide else sampling.int8(shape, 0.03, zero_points[0])
             scale = 0.01 * gain
             operands: list[TensorType | Value | None] = [kind]
             operands += [sampling.weights((id, gate), (units, depth), None, scale) for gate in _GATES]
             operands += [sampling.weights((id, gate, "r"), (units, units), None, scale) for gate in _GATES]
             for gate in _GATES:
                 data = sampling.rng("bias", id, gate).integers(-3000, 3000, units, dtype=np.int32)
-                operands.append(sampling.constant(f"bias{gate}", data, QuantParams.per_tensor(0.03 * scale, 0)))
+                quant = QuantParams.per_tensor((0.00012 if wide else 0.03) * scale, 0)
+                operands.append(sampling.constant(f"bias{gate}", data.astype(np.int64) << 8 if wide else data, quant))
             hidden = TensorType(DType.INT8, (batches, units), QuantParams.per_tensor(0.0075, zero_points[1]))
+            if wide:
+                hidden = TensorType(DType.INT16, (batches, units), QuantParams.per_tensor(2.0**-15, 0))
             cells = TensorType(DType.INT16, (batches, units), QuantParams.per_tensor(2.0**exponent, 0))
-            out = TensorType(DType.INT8, (*shape[:2], units), hidden.quant)
+            out = TensorType(hidden.dtype, (*shape[:2], units), hidden.quant)
             return sampling.single(cls(time_major, clip), id, [*operands, hidden, cells], [out, hidden, cells])
 
         yield make("plain")
@@ -318,6 +348,9 @@ the biases int32
         yield make("wide_cells", exponent=-8, gain=4.0, steps=6, zero_points=(-128, 127))
         yield make("narrow_cells", exponent=-14, gain=0.5)
         yield make("saturates", gain=40.0, units=8, depth=16)
+
+        yield make("i16_plain", wide=True)
+        yield make("i16_time_major", batches=2, steps=4, depth=5, units=9, time_major=True, wide=True, gain=3.0)
 
         def floats(id: str, batches: int, steps: int, depth: int, units: int, major: bool, clip: float) -> Sample:
             shape = (steps, batches, depth) if major else (batches, steps, depth)

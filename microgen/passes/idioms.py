@@ -66,7 +66,7 @@ def recognize_activations(graph: Graph) -> bool:
     changed = False
     for node in reversed(graph.nodes):
         # A replacement behind it may have taken this node away.
-        if node not in graph.nodes or not _is_elementwise(node) or node.output.type.dtype is not DType.FLOAT32:
+        if graph.position(node) is None or not _is_elementwise(node) or node.output.type.dtype is not DType.FLOAT32:
             continue
         for source, group in _groups(graph, node):
             if len(group) == 1 and not isinstance(node.op, Maximum | Minimum | Clip):
@@ -101,16 +101,15 @@ def _groups(graph: Graph, last: Node) -> list[tuple[Value, list[Node]]]:
         if not scalars:
             break
         if len(open_values) == 1 and open_values[0].shape == last.output.shape:
-            found.append((open_values[0], [n for n in graph.nodes if n in group]))
+            found.append((open_values[0], sorted(group, key=lambda n: graph.position(n) or 0)))
         # The value that is computed last goes in next: what it is computed from may be open as well.
         producers = [p for v in open_values if (p := graph.producer(v)) is not None]
         if len(producers) < len(open_values) and len(open_values) == 1:
             break
-        order = {n: i for i, n in enumerate(graph.nodes)}
         inside = [p for p in producers if _fits(graph, p, group)]
         if not inside:
             break
-        group.append(max(inside, key=order.__getitem__))
+        group.append(max(inside, key=lambda n: graph.position(n) or 0))
     return found[::-1]
 
 

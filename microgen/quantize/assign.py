@@ -20,6 +20,9 @@ from microgen.ops.quantization import QuantRule
 from microgen.quantize.config import QuantConfig
 from microgen.quantize.ranges import Range
 
+# What results with a scale by definition have in int16: curves and softmax lie between -1 and 1.
+_INT16_OUTPUT = QuantParams.per_tensor(2.0**-15, 0)
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -45,11 +48,11 @@ class _Group:
     symmetric: bool = False
     members: list[Value] = field(default_factory=list)
 
-    def params(self) -> QuantParams:
+    def params(self, dtype: DType) -> QuantParams:
         assert self.range is not None
         if self.fixed is not None:
             return self.fixed
-        return self.range.symmetric() if self.symmetric else self.range.params()
+        return self.range.symmetric(dtype) if self.symmetric else self.range.params(dtype)
 
 
 class _Groups:
@@ -155,15 +158,22 @@ def _problem(node: Node, rule: QuantRule) -> str:
 
 
 def assign(
-    graph: Graph, rules: Mapping[Node, QuantRule], stays: Mapping[Node, str], range_of: Callable[[Value], Range]
+    graph: Graph,
+    rules: Mapping[Node, QuantRule],
+    stays: Mapping[Node, str],
+    range_of: Callable[[Value], Range],
+    dtype: DType = DType.INT8,
 ) -> Assignment:
-    """Quantization parameters for the layers of ``rules``; ``range_of`` gives an activation's chosen range."""
+    """Quantization parameters for the layers of ``rules``; ``range_of`` gives an activation's chosen range, ``dtype``
+    is the element type of activations.
+    """
     groups = _Groups(range_of)
     ordered = [(node, rules[node]) for node in graph.nodes if node in rules]
     for node, rule in ordered:
         for value in results(node, rule):
             group = groups.of(value)
-            group.fixed, group.symmetric = rule.output, rule.symmetric_output
+            fixed = _INT16_OUTPUT if rule.output is not None and dtype is DType.INT16 else rule.output
+            group.fixed, group.symmetric = fixed, rule.symmetric_output
     loose: set[tuple[Node, int]] = set()
     for node, rule in ordered:
         if rule.tied and not rule.untouched_outputs:
@@ -177,10 +187,10 @@ def assign(
         # What a state is found as and left as is one tensor, wherever some layer has it in int8.
         known = groups.values()
         if state.before in known and not state.after.is_const:
-            fixed = {groups.of(value).fixed for value in (state.before, state.after)}
-            if len(fixed) == 1:
+            given = {groups.of(value).fixed for value in (state.before, state.after)}
+            if len(given) == 1:
                 groups.merge(state.before, state.after)
-    params = {value: groups.of(value).params() for value in groups.values()}
+    params = {value: groups.of(value).params(dtype) for value in groups.values()}
     operands: dict[tuple[Node, int], QuantParams] = {}
     for node, rule in ordered:
         for index in activations(node, rule):
@@ -188,7 +198,7 @@ def assign(
             if rule.tied and results(node, rule) and (value.is_const or (node, index) in loose):
                 operands[node, index] = params[results(node, rule)[0]]
             elif value.is_const:
-                operands[node, index] = _of_constant(value).params()
+                operands[node, index] = _of_constant(value).params(dtype)
     return Assignment(dict(rules), dict(stays), params, operands)
 
 

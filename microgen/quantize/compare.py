@@ -105,7 +105,7 @@ def compare(
     for start, arrays in batches(graph, samples, copies=3):
         exact = exact_session.run_all(arrays, None, exact_states)
         inputs = [
-            a if v.type.quant is None else quantized_array(a, v.type.quant)
+            a if v.type.quant is None else quantized_array(a, v.type.quant, v.type.dtype)
             for a, v in zip(arrays, rewritten.graph.inputs, strict=True)
         ]
         computed = session.run_all(inputs, carriers, states)
@@ -142,7 +142,7 @@ def compare(
 
 
 def _used(carrier: Value) -> Range | None:
-    return None if carrier.type.quant is None else covered(carrier.type.quant)
+    return None if carrier.type.quant is None else covered(carrier.type.quant, carrier.type.dtype)
 
 
 def _alone(node: Node, value: Value, rewritten: Rewritten, exact: Mapping[Value, Array]) -> Array:
@@ -154,9 +154,9 @@ def _alone(node: Node, value: Value, rewritten: Rewritten, exact: Mapping[Value,
             inputs.append(None if operand is None else operand.const[None])
             continue
         assert source is not None
-        quant = operand.type.quant
-        array = exact[source]
-        inputs.append(quantized_array(array, quant) if quant is not None and source.type.quant is None else array)
+        quant, array = operand.type.quant, exact[source]
+        rounds = quant is not None and source.type.quant is None
+        inputs.append(quantized_array(array, quant, operand.type.dtype) if rounds and quant is not None else array)
     inputs += [None if v is None else v.const[None] for v in made.inputs[len(node.inputs) :]]
     result = op_of(made).evaluate(made, inputs)[node.outputs.index(value)]
     return np.broadcast_to(result, exact[value].shape)

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from microgen.errors import InputError
+from microgen.mindir import DType
 
 
 class Method(enum.Enum):
@@ -26,14 +27,18 @@ class Granularity(enum.Enum):
 
 
 class Scheme(enum.Enum):
-    """What becomes int8; ``microgen.quantize.pipeline`` has what each does."""
+    """What becomes int8; ``microgen.quantize.pipeline`` has what each does.
+
+    ``INT16X8``: weights int8, activations int16.
+    """
 
     INT8 = "int8"
+    INT16X8 = "int16x8"
     WEIGHTS_ONLY = "weights_only"
 
 
 class Ports(enum.Enum):
-    """The element type of the quantized model's inputs and outputs."""
+    """The element type of the quantized model's inputs and outputs: that of its activations, or float."""
 
     INT8 = "int8"
     FLOAT = "float"
@@ -103,6 +108,11 @@ class QuantConfig:
     momentum: float = 0.9
     samples: int | None = None
     preprocess: Preprocess = Preprocess()
+
+    @property
+    def activations(self) -> DType:
+        """The element type of activations that are quantized."""
+        return DType.INT16 if self.scheme is Scheme.INT16X8 else DType.INT8
 
     def __post_init__(self) -> None:
         if not 50.0 < self.percentile <= 100.0:

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgen import arith
-from microgen.mindir import Array, QuantParams, Value
+from microgen.mindir import Array, DType, QuantParams, Value
 
 
-def quantized_array(array: Array, quant: QuantParams) -> Array:
-    """float32 as int8, as the operator Quantize rounds."""
+def quantized_array(array: Array, quant: QuantParams, dtype: DType = DType.INT8) -> Array:
+    """float32 as integers, as the operator Quantize rounds."""
     real: NDArray[np.float32] = array.astype(np.float32)
-    return arith.quantize_float(real, quant.scale, quant.zero_point, -128, 127).astype(np.int8)
+    return arith.quantize_float(real, quant.scale, quant.zero_point, *dtype.limits).astype(dtype.numpy)
 
 
 def dequantized_array(array: Array, quant: QuantParams) -> Array:

@@ -42,7 +42,7 @@ def correct_biases(
     exact, count = _chosen(graph, samples)
     held: Values = {}
     for value, array in zip(rewritten.graph.inputs, exact.values(), strict=True):
-        held[value] = array if value.type.quant is None else quantized_array(array, value.type.quant)
+        held[value] = array if value.type.quant is None else quantized_array(array, value.type.quant, value.type.dtype)
     source = {made: node for node, made in rewritten.nodes.items()}
     biases: dict[Node, Array] = {}
     for done, made in enumerate(rewritten.graph.nodes):
@@ -133,7 +133,8 @@ def _corrected(node: Node, made: Node, rule: QuantRule, exact: Values, held: Val
     mean = _mean(_evaluate(linear, node.inputs, exact, count)[0])
     shift = mean - _mean(_evaluate(linear, operands, {**exact, **seen}, count)[0])
     after = _shifted(node, rule, shift)
-    value, _ = quantize_bias(float_bias(node, rule, after).name, after, quant.scale, weights.type.quant)
+    name = float_bias(node, rule, after).name
+    value, _ = quantize_bias(name, after, quant.scale, weights.type.quant, source.type.dtype)
     return after, with_input(made, rule.bias, value)
 
 

@@ -96,7 +96,7 @@ Step = Callable[
 ]
 
 
-def _int8(
+def _integers(
     graph: Graph,
     rules: dict[Node, QuantRule],
     stays: dict[Node, str],
@@ -105,16 +105,18 @@ def _int8(
     seen: Mapping[Value, Observed],
     progress: Progress,
 ) -> tuple[Rewritten, dict[Node, str]]:
-    """Weights and activations in int8, as TensorFlow Lite's scheme has it."""
+    """Weights in int8 and activations in int8 or int16, as TensorFlow Lite's schemes have it."""
     chosen: dict[Value, ranges.Range] = {}
 
     def range_of(value: Value) -> ranges.Range:
         if value not in chosen:
-            chosen[value] = ranges.choose(seen[value], config)
+            # int16 has steps enough for all that was seen.
+            is_int8, found = config.scheme is Scheme.INT8, seen[value]
+            chosen[value] = ranges.choose(found, config) if is_int8 else ranges.Range.of(found.low, found.high)
         return chosen[value]
 
     while True:
-        assignment = assign(graph, rules, stays, range_of)
+        assignment = assign(graph, rules, stays, range_of, config.activations)
         try:
             return _written(graph, assignment, config, samples, progress), stays
         except Refused as refused:
@@ -149,7 +151,11 @@ def _weights_only(
     return weights_only(graph, rules, config, biases), stays
 
 
-SCHEMES: Mapping[Scheme, Step] = {Scheme.INT8: _int8, Scheme.WEIGHTS_ONLY: _weights_only}
+SCHEMES: Mapping[Scheme, Step] = {
+    Scheme.INT8: _integers,
+    Scheme.INT16X8: _integers,
+    Scheme.WEIGHTS_ONLY: _weights_only,
+}
 
 
 def _constant_bytes(graph: Graph) -> int:

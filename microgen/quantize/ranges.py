@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from microgen.mindir import QuantParams
+from microgen.mindir import DType, QuantParams
 from microgen.quantize.config import Method, QuantConfig
 
 #: Bins of a histogram. A quantization step of the full range spans eight of them.
@@ -62,11 +62,13 @@ class Range:
         """The smallest interval that contains both."""
         return Range(min(self.low, other.low), max(self.high, other.high))
 
-    def params(self) -> QuantParams:
-        """The int8 quantization of this range: 256 steps, 0 exact (TensorFlow Lite's rule).
+    def params(self, dtype: DType = DType.INT8) -> QuantParams:
+        """The quantization of this range: in int8 256 steps, 0 exact (TensorFlow Lite's rule), in int16 symmetric.
 
         An empty range gets scale 1 and zero point 0.
         """
+        if dtype is DType.INT16:
+            return self.symmetric(dtype)
         span = self.high - self.low
         if span < _SMALLEST_SPAN:
             return QuantParams.per_tensor(1.0, 0)
@@ -77,15 +79,16 @@ class Range:
         exact = from_low if low_error < high_error else from_high
         return QuantParams.per_tensor(scale, int(min(max(np.floor(exact + 0.5), -128), 127)))
 
-    def symmetric(self) -> QuantParams:
-        """The int8 quantization with zero point 0 that covers this range."""
+    def symmetric(self, dtype: DType = DType.INT8) -> QuantParams:
+        """The quantization with zero point 0 that covers this range."""
         peak = max(-self.low, self.high)
-        return QuantParams.per_tensor(peak / 127.0 if peak >= _SMALLEST_SPAN else 1.0, 0)
+        return QuantParams.per_tensor(peak / dtype.limits[1] if peak >= _SMALLEST_SPAN else 1.0, 0)
 
 
-def covered(quant: QuantParams) -> Range:
-    """The real values that int8 with these parameters can hold."""
-    return Range(quant.scale * (-128 - quant.zero_point), quant.scale * (127 - quant.zero_point))
+def covered(quant: QuantParams, dtype: DType = DType.INT8) -> Range:
+    """The real values that integers with these parameters can hold."""
+    low, high = dtype.limits
+    return Range(quant.scale * (low - quant.zero_point), quant.scale * (high - quant.zero_point))
 
 
 def _min_max(seen: Observed, config: QuantConfig) -> Range:

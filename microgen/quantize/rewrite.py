@@ -62,7 +62,7 @@ class _Writer:
         inputs = [self._input(value) for value in self.graph.inputs]
         for state in self.graph.states:
             params = self.assignment.params.get(state.before)
-            self.carrier[state.before] = state.before if params is None else _stored(state.before, params)
+            self.carrier[state.before] = state.before if params is None else self._stored(state.before, params)
         for node in self.graph.nodes:
             rule = self.assignment.rules.get(node)
             new = self._float(node) if rule is None else self._int8(node, rule)
@@ -81,7 +81,7 @@ class _Writer:
         if params is None or self.config.io is Ports.FLOAT:
             self.carrier[value] = value
             return value
-        self.carrier[value] = _stored(value, params)
+        self.carrier[value] = self._stored(value, params)
         return self.carrier[value]
 
     def _output(self, value: Value) -> Value:
@@ -96,12 +96,14 @@ class _Writer:
         if quant is None:
             return dataclasses.replace(state, after=self._read_float(after))
         if after.is_const:
-            after = quantize_constant(after.name, after.const, quant)
+            after = quantize_constant(after.name, after.const, quant, before.type.dtype)
         elif self.carrier.get(after, after).type.quant != quant:
             after = self._convert(self.carrier.get(after, after), quant, f"{state.name}/left")
         else:
             after = self.carrier[after]
-        return State(state.name, before, after, quantize_constant(state.name, state.initial, quant).const)
+        return State(
+            state.name, before, after, quantize_constant(state.name, state.initial, quant, before.type.dtype).const
+        )
 
     # Layers -------------------------------------------------------------------------------------------
 
@@ -125,7 +127,7 @@ class _Writer:
             self._weights(node, rule, inputs)
         touched = set(results(node, rule))
         outputs = tuple(
-            _stored(v, self.assignment.params[v], self._inner_name(v)) if v in touched else v for v in node.outputs
+            self._stored(v, self.assignment.params[v], self._inner_name(v)) if v in touched else v for v in node.outputs
         )
         new = Node(node.op, tuple(inputs), outputs, node.name)
         try:
@@ -145,7 +147,7 @@ class _Writer:
         wanted = self.assignment.operands.get((node, index))
         if value.is_const:
             assert wanted is not None
-            return quantize_constant(value.name, value.const, wanted)
+            return quantize_constant(value.name, value.const, wanted, self.config.activations)
         wanted = wanted or self.assignment.params[value]
         carrier = self.carrier[value]
         if carrier.type.quant == wanted:
@@ -162,12 +164,15 @@ class _Writer:
         real = self.biases.get(node, None if bias is None else bias.const)
         scale = source.type.quant.scale
         original = node.input(index)
-        made = quantize_weights(original.name, original.const, rule.weights, self.config.weights, real, scale)
+        # An int64 bias needs no room.
+        narrow = real if self.config.activations is DType.INT8 else None
+        made = quantize_weights(original.name, original.const, rule.weights, self.config.weights, narrow, scale)
         inputs[index] = made.value
         remarks = [f"{made.widened} channels have coarser weights for their biases' sake"] if made.widened else []
         if real is not None and rule.bias is not None:
             assert made.value.type.quant is not None
-            value, clipped = quantize_bias(float_bias(node, rule, real).name, real, scale, made.value.type.quant)
+            name, quant = float_bias(node, rule, real).name, made.value.type.quant
+            value, clipped = quantize_bias(name, real, scale, quant, self.config.activations)
             inputs += [None] * (rule.bias + 1 - len(inputs))
             inputs[rule.bias] = value
             if clipped:
@@ -175,20 +180,19 @@ class _Writer:
         if remarks:
             self.notes[node] = "; ".join(remarks)
 
+    def _stored(self, value: Value, params: QuantParams, name: str | None = None) -> Value:
+        return Value(name or value.name, TensorType(self.config.activations, value.shape, params))
+
     def _convert(self, carrier: Value, quant: QuantParams | None, name: str) -> Value:
         """``carrier`` as int8 with the given quantization, or as float32."""
         key = (carrier, quant)
         if key not in self.converted:
-            dtype = DType.FLOAT32 if quant is None else DType.INT8
+            dtype = DType.FLOAT32 if quant is None else self.config.activations
             result = Value(name, TensorType(dtype, carrier.shape, quant))
-            op = Dequantize() if quant is None else Quantize(DType.INT8)
+            op = Dequantize() if quant is None else Quantize(dtype)
             self.nodes.append(Node(op, (carrier,), (result,), name))
             self.converted[key] = result
         return self.converted[key]
-
-
-def _stored(value: Value, params: QuantParams, name: str | None = None) -> Value:
-    return Value(name or value.name, TensorType(DType.INT8, value.shape, params))
 
 
 def with_input(node: Node, index: int, value: Value) -> Node:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from microgen import arith
 from microgen.mindir import Array, DType, QuantParams, TensorType, Value
 from microgen.ops.quantization import Weights
 from microgen.quantize.config import Granularity
@@ -63,24 +64,30 @@ def quantize_weights(
     return QuantizedWeights(Value(name, TensorType(DType.INT8, integers.shape, quant), integers), widened)
 
 
-def quantize_bias(name: str, data: Array, input_scale: float, weights: QuantParams) -> tuple[Value, int]:
-    """``data`` as int32 with the scales ``input · weights``, and the number of channels that had to be clipped."""
+def quantize_bias(
+    name: str, data: Array, input_scale: float, weights: QuantParams, activations: DType = DType.INT8
+) -> tuple[Value, int]:
+    """``data`` as int32, or int64 beside int16 ``activations``, with the scales ``input · weights``, and the number of
+    channels that had to be clipped.
+    """
     products = [float(np.float32(input_scale * s)) for s in weights.scales]
     scales = tuple(max(s, float(np.finfo(np.float32).tiny)) for s in products)
     real = data.astype(np.float64)
     exact = np.array([input_scale * s for s in weights.scales])
     rounded = _rounded(real.reshape(-1) / exact)
-    info = np.iinfo(np.int32)
-    clipped = np.clip(rounded, info.min, info.max)
+    kind = DType.INT64 if activations is DType.INT16 else DType.INT32
+    # Sums of int16 products have 48 bits.
+    limit = float(1 << 45 if kind is DType.INT64 else arith.INT32_MAX)
+    clipped = np.clip(rounded, -limit - 1.0 if kind is DType.INT32 else -limit, limit)
     quant = QuantParams(scales, (0,) * len(scales), data.ndim - 1 if len(scales) > 1 else None)
-    value = Value(name, TensorType(DType.INT32, data.shape, quant), clipped.astype(np.int32).reshape(data.shape))
+    value = Value(name, TensorType(kind, data.shape, quant), clipped.astype(kind.numpy).reshape(data.shape))
     return value, int((clipped != rounded).sum())
 
 
-def quantize_constant(name: str, data: Array, quant: QuantParams) -> Value:
-    """A float constant as int8 with one given scale and zero point."""
-    integers = np.clip(_rounded(data.astype(np.float64) / quant.scale) + quant.zero_point, -128, 127)
-    return Value(name, TensorType(DType.INT8, data.shape, quant), integers.astype(np.int8))
+def quantize_constant(name: str, data: Array, quant: QuantParams, dtype: DType = DType.INT8) -> Value:
+    """A float constant as integers with one given scale and zero point."""
+    integers = np.clip(_rounded(data.astype(np.float64) / quant.scale) + quant.zero_point, *dtype.limits)
+    return Value(name, TensorType(dtype, data.shape, quant), integers.astype(dtype.numpy))
 
 
 def _rounded(x: Floats) -> Floats:

@@ -34,7 +34,8 @@ REFUSED = frozenset(
     )
 )
 #: Quantized samples that TensorFlow Lite runs and its reference interpreter for microcontrollers does not: int64
-#: results, six dimensions, unsigned bytes, sorting. Indices outside of the data are nobody's.
+#: results, six dimensions, unsigned bytes, sorting, roots of negative numbers. Indices outside of the data are
+#: nobody's.
 LARGER_INTERPRETER = frozenset(
     (
         "ArgMax-last_one",
@@ -44,6 +45,7 @@ LARGER_INTERPRETER = frozenset(
         "Gather-outside_int64",
         "Quantize-float32_to_uint8",
         "Quantize-per_channel",
+        "Rsqrt-i16_image",
         "TopK-last",
     )
 )

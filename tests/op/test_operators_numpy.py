@@ -32,14 +32,14 @@ Array = NDArray[Any]
 #: Operators that the reference interpreter has for quantized tensors: it takes every sample that can be compiled but
 #: those of ``BEYOND_REFERENCE``. Of the others it takes none.
 IN_REFERENCE = frozenset(
-    ("Abs", "Add", "ArgMax", "ArgMin", "AveragePool2D", "BatchMatMul", "BroadcastTo", "Concatenation", "Conv2D",
+    ("Abs", "Add", "AddN", "ArgMax", "ArgMin", "AveragePool2D", "BatchMatMul", "BroadcastTo", "Concatenation", "Conv2D",
      "Copy", "CumulativeSum", "DepthToSpace", "DepthwiseConv2D", "Dequantize", "Elu", "Equal", "ExpandDims",
-     "FullyConnected", "Gather", "GatherND", "Greater", "GreaterEqual", "HardSwish", "LeakyRelu", "Less",
-     "LessEqual", "LogSoftmax", "Logistic", "MaxPool2D", "Maximum", "Mean", "Minimum", "MirrorPad", "Mul",
-     "NotEqual", "PRelu", "Pad", "Quantize", "ReduceMax", "ReduceMin", "Relu", "Relu6", "Reshape",
+     "FullyConnected", "Gather", "GatherND", "Greater", "GreaterEqual", "HardSwish", "L2Normalization", "LeakyRelu",
+     "Less", "LessEqual", "LogSoftmax", "Logistic", "MaxPool2D", "Maximum", "Mean", "Minimum", "MirrorPad", "Mul",
+     "NotEqual", "PRelu", "Pack", "Pad", "Quantize", "ReduceMax", "ReduceMin", "Relu", "Relu6", "Reshape",
      "ResizeBilinear", "ResizeNearest", "Reverse", "Rsqrt", "Select", "Slice", "Softmax", "SpaceToDepth",
      "Split", "SquaredDifference", "Squeeze", "Sub", "Sum", "Svdf", "Tanh", "Transpose", "TransposeConv2D",
-     "UnidirectionalLstm")
+     "UnidirectionalLstm", "UpdateSlice")
 )  # fmt: skip
 #: What of those operators it lacks: patterns of samples' names.
 BEYOND_REFERENCE = {
@@ -58,7 +58,7 @@ BEYOND_REFERENCE = {
     # TensorFlow Lite's modes are reflect and symmetric.
     "MirrorPad": "edge_.*|wrap_.*",
     # It stops at the first negative number.
-    "Rsqrt": "image|zero_point_0",
+    "Rsqrt": "image|zero_point_0|i16_image",
     # ONNX has more coordinate modes and roundings than TensorFlow Lite.
     "ResizeBilinear": "onnx_.*",
     "ResizeNearest": "onnx_.*",
@@ -72,6 +72,7 @@ WITHOUT_REFERENCE = {
     "BitShift": "i32_.*",
     "DepthToSpace": "f32_channels_first",
     "Dequantize": "float16",
+    "FloorDiv": "i32",
     "LayerNorm": "f32_plain|f32_no_gamma",
     "TopK": "f32_last",
     "TransposeConv2D": "f32_dilated|f32_cut|f32_cut_and_added",

@@ -62,6 +62,32 @@ def _bias(draw: st.DrawFn, key: int, image: TensorType, filter_: Value, size: in
     return Value(plain.name, plain.type, data)
 
 
+def _wide_bias(draw: st.DrawFn, op: Op, key: int, image: TensorType, filter_: Value, size: int) -> Value | None:
+    """The bias of an int16 layer: int64, or int32 where there are such."""
+    limit = draw(st.sampled_from([None, 0, 3000, 1 << 31, 1 << 45]))
+    if limit is None:
+        return None
+    kind = sampling.bias(key, image, filter_, size).type
+    data = sampling.rng("bias", key).integers(-limit, limit, size, endpoint=True)
+    if limit < 1 << 31 and isinstance(op, (Conv2D, FullyConnected)) and draw(st.booleans()):
+        return Value("bias", TensorType(DType.INT32, kind.shape, kind.quant), data.astype(np.int32))
+    return Value("bias", kind, data)
+
+
+def _wide_layer(
+    draw: st.DrawFn, op: Op, image: tuple[int, ...], weights: tuple[int, ...], channels_axis: int
+) -> Sample:
+    """A layer of an int16 image with a constant int8 filter."""
+    key, units = draw(KEYS), weights[channels_axis]
+    kind, scale = sampling.int16(image, draw(SCALES) / 256.0), draw(SCALES)
+    assert kind.quant is not None
+    filter_ = sampling.weights(key, weights, draw(st.sampled_from([channels_axis, None])), scale)
+    spread = kind.quant.scale * scale * 4000.0 * (int(np.prod(weights)) // units) ** 0.5 / 128.0
+    result = QuantParams.per_tensor(spread * 2.0 ** draw(st.floats(-4.0, 4.0)), 0)
+    bias = _wide_bias(draw, op, key, kind, filter_, units)
+    return valid(sampling.single(op, "drawn", (kind, filter_, bias), result))
+
+
 def _window(draw: st.DrawFn, largest: int, *, dilated: bool) -> tuple[tuple[int, int], ...]:
     """(image size, kernel, stride, dilation)."""
     kernel = (draw(st.integers(1, largest)), draw(st.integers(1, largest)))
@@ -87,8 +113,13 @@ def _layer(
     channels_axis: int,
     *,
     real: bool,
+    wide: bool = False,
 ) -> Sample:
-    """A layer with a constant filter and, at times, a bias; in float or int8, where the filter may have one scale."""
+    """A layer with a constant filter and, at times, a bias; in float, int8 or, ``wide``, with int16 activations, where
+    the filter may have one scale.
+    """
+    if wide:
+        return _wide_layer(draw, op, image, weights, channels_axis)
     key, units = draw(KEYS), weights[channels_axis]
     terms = int(np.prod(weights)) // units
     if real:
@@ -104,36 +135,38 @@ def _layer(
 
 
 @st.composite
-def convolutions(draw: st.DrawFn, *, real: bool = False) -> Sample:
+def convolutions(draw: st.DrawFn, *, real: bool = False, wide: bool = False) -> Sample:
     """Conv2D, grouped ones among them."""
     size, kernel, stride, dilation = _window(draw, 4, dilated=True)
     groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
     depth, channels = groups * draw(CHANNELS), groups * draw(CHANNELS)
     op = Conv2D(stride, dilation, _padding(draw, size, kernel, stride, dilation), draw(ACTIVATIONS))
     image = (draw(st.integers(1, 2)), *size, depth)
-    return _layer(draw, op, image, (channels, *kernel, depth // groups), 0, real=real)
+    return _layer(draw, op, image, (channels, *kernel, depth // groups), 0, real=real, wide=wide)
 
 
 @st.composite
-def depthwise_convolutions(draw: st.DrawFn, *, real: bool = False) -> Sample:
+def depthwise_convolutions(draw: st.DrawFn, *, real: bool = False, wide: bool = False) -> Sample:
     """DepthwiseConv2D."""
     size, kernel, stride, dilation = _window(draw, 5, dilated=True)
     depth, multiplier = draw(CHANNELS), draw(st.sampled_from([1, 1, 2, 3, 8]))
     op = DepthwiseConv2D(stride, dilation, _padding(draw, size, kernel, stride, dilation), draw(ACTIVATIONS))
-    return _layer(draw, op, (draw(st.integers(1, 2)), *size, depth), (1, *kernel, depth * multiplier), 3, real=real)
+    return _layer(
+        draw, op, (draw(st.integers(1, 2)), *size, depth), (1, *kernel, depth * multiplier), 3, real=real, wide=wide
+    )
 
 
 @st.composite
-def dense_layers(draw: st.DrawFn, *, real: bool = False) -> Sample:
+def dense_layers(draw: st.DrawFn, *, real: bool = False, wide: bool = False) -> Sample:
     """FullyConnected."""
     depth, units, rows = draw(st.integers(1, 70)), draw(st.integers(1, 20)), draw(st.integers(1, 4))
     shape = draw(st.sampled_from([(rows, depth), (1, rows, depth), (1, 1, rows, depth)]))
     op = FullyConnected(draw(st.booleans()), draw(ACTIVATIONS))
-    return _layer(draw, op, shape, (units, depth), 0, real=real)
+    return _layer(draw, op, shape, (units, depth), 0, real=real, wide=wide)
 
 
 @st.composite
-def transposed_convolutions(draw: st.DrawFn, *, real: bool = False) -> Sample:
+def transposed_convolutions(draw: st.DrawFn, *, real: bool = False, wide: bool = False) -> Sample:
     """TransposeConv2D with results that are smaller or larger than all that the filter reaches."""
     size, kernel, stride, _ = _window(draw, 4, dilated=False)
     depth, units = draw(CHANNELS), draw(CHANNELS)
@@ -144,7 +177,7 @@ def transposed_convolutions(draw: st.DrawFn, *, real: bool = False) -> Sample:
     else:
         below, right = (draw(st.integers(0, min(f - 1, 2))) for f in full)
     op = TransposeConv2D(stride, (1, 1), Padding(0, 0, below, right), added, draw(ACTIVATIONS))
-    return _layer(draw, op, (draw(st.integers(1, 2)), *size, depth), (units, *kernel, depth), 0, real=real)
+    return _layer(draw, op, (draw(st.integers(1, 2)), *size, depth), (units, *kernel, depth), 0, real=real, wide=wide)
 
 
 def pools(make: type[AveragePool2D] | type[MaxPool2D], *, real: bool = False) -> st.SearchStrategy[Sample]:

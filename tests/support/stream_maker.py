@@ -196,8 +196,9 @@ class CaseMaker:
                 )
                 outputs.append(builder.add(made))
         invocations: list[Invocation] = []
+        scratches: dict[int, Pointer] = {}
         for call in calls:
-            scratch, size = self._scratch(builder, call), call.scratch
+            scratch, size = self._scratch(builder, call.scratch, scratches), call.scratch
             if call.context_data is not None:
                 scratch, size = builder.table("context", call.context_data.data), call.context_data.data.nbytes
             invocations += self._call(builder, node, call, places, outputs, scratch, size)
@@ -227,8 +228,11 @@ class CaseMaker:
             places[value] = place
         return places
 
-    def _scratch(self, builder: Builder, call: Call) -> Pointer | None:
-        return builder.add(Buffer("scratch", call.scratch, offset=SCRATCH_ALIGNMENT)) if call.scratch else None
+    def _scratch(self, builder: Builder, size: int, places: dict[int, Pointer]) -> Pointer | None:
+        """Scratch of ``size`` bytes, the same for all calls of a node that need so many."""
+        if size and size not in places:
+            places[size] = builder.add(Buffer("scratch", size, offset=SCRATCH_ALIGNMENT))
+        return places.get(size)
 
     def _call(
         self,

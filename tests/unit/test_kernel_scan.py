@@ -21,7 +21,12 @@ FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wmissing-prototypes",
 # What a kernel may take from a C library.
 LIBC_HEADERS = {"math.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
 # What the headers of flavours take from compilers: the instructions of their instruction set.
-INTRINSICS = {"mg_support.h": {"intrinsics.h"}, "mg_dsp.h": {"arm_acle.h", "intrinsics.h"}, "mg_mve.h": {"arm_mve.h"}}
+INTRINSICS = {
+    "mg_support.h": {"intrinsics.h"},
+    "mg_dsp.h": {"arm_acle.h", "intrinsics.h"},
+    "mg_mve.h": {"arm_mve.h"},
+    "mg_dots_s16_mve.c": {"arm_mve.h"},
+}
 CAPTURE: Any = {"capture_output": True, "text": True, "check": True}
 LIBC_SYMBOLS = {"memcpy", "memset", "roundf"}
 

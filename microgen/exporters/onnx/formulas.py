@@ -192,18 +192,44 @@ def _bit_shift(writer: Writer, node: Node) -> None:
     writer.written(node.output, writer.node("Mul", [writer.read(node.input(0)), writer.tensor(powers, "powers")]))
 
 
+def _pack(writer: Writer, node: Node) -> None:
+    op: Any = node.op
+    axis = _integers(writer, [op.axis], "axis")
+    parts = [writer.node("Unsqueeze", [writer.read(node.input(i)), axis]) for i in range(len(node.inputs))]
+    writer.written(node.output, writer.node("Concat", parts, {"axis": op.axis}))
+
+
+def _floor_div(writer: Writer, node: Node) -> None:
+    if not node.input(0).type.dtype.is_float:
+        hint = "Only floating-point quotients can be written"
+        raise VerifyError("ONNX rounds quotients of integers towards zero", where=node.label, hint=hint)
+    quotient = writer.node("Div", [writer.read(node.input(i)) for i in (0, 1)])
+    writer.written(node.output, writer.node("Floor", [quotient]))
+
+
+def _reduce_all(writer: Writer, node: Node) -> None:
+    op: Any = node.op
+    numbers = writer.cast(writer.read(node.input(0)), DType.INT32)
+    operands = [numbers, _integers(writer, op.axes, "axes")]
+    least = writer.node("ReduceMin", operands, {"keepdims": int(op.keep_dims)})
+    writer.written(node.output, writer.cast(least, DType.BOOL))
+
+
 RULES: Mapping[str, Rule] = {
     "ArgMax": _arg_reduction,
     "ArgMin": _arg_reduction,
     "BatchMatMul": _batch_matmul,
     "BitShift": _bit_shift,
     "Dequantize": _dequantize,
+    "FloorDiv": _floor_div,
     "LayerNorm": _layer_norm,
     "MirrorPad": _mirror_pad,
     "Mod": _mod,
     "NotEqual": _not_equal,
+    "Pack": _pack,
     "Pad": _pad,
     "Quantize": _quantize,
+    "ReduceAll": _reduce_all,
     "Reverse": _reverse,
     "Rsqrt": _rsqrt,
     "Slice": _slice,

@@ -119,6 +119,14 @@ def _pool(operator: str) -> Rule:
     return rule
 
 
+def _l2_pool2d(writer: Writer, node: Node) -> None:
+    op: Any = node.op
+    attributes: dict[str, Attribute] = {"kernel_shape": op.kernel, "strides": op.stride, "pads": _pads(op.padding)}
+    image = writer.read(node.input(0), _TO_NCHW)
+    means = writer.node("AveragePool", [writer.node("Mul", [image, image])], attributes)
+    writer.written(node.output, clamp(writer, writer.node("Sqrt", [means]), op.activation), _TO_NCHW)
+
+
 def _fully_connected(writer: Writer, node: Node) -> None:
     op: Any = node.op
     units, depth = node.input(1).shape
@@ -162,6 +170,7 @@ RULES: Mapping[str, Rule] = {
     "DepthToSpace": _depth_to_space,
     "DepthwiseConv2D": _depthwise,
     "TransposeConv2D": _transpose_conv2d,
+    "L2Pool2D": _l2_pool2d,
     "MaxPool2D": _pool("MaxPool"),
     "AveragePool2D": _pool("AveragePool"),
     "FullyConnected": _fully_connected,

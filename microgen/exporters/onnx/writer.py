@@ -154,6 +154,12 @@ class Writer:
 
     def _write(self, node: Node) -> None:
         rule = rules.RULES.get(node.op.name)
+        if node.op.name not in ("Quantize", "Dequantize") and any(
+            value is not None and value.type.dtype is DType.INT16 and value.type.quant is not None
+            for value in (*node.inputs, *node.outputs)
+        ):
+            hint = "Save the model as .tflite, which has int16 arithmetic"
+            raise VerifyError("ONNX has no arithmetic of quantized int16", where=node.label, hint=hint)
         try:
             if rule is None:
                 self.plain(node)
