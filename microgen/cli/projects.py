@@ -29,6 +29,7 @@ from microgen.compiler import Compiled
 from microgen.device import run_firmware
 from microgen.errors import DoesNotFit, InputError, UsageError
 from microgen.fit import planned_code, planned_regions
+from microgen.npu import Offloaded
 from microgen.ops.base import op_of
 from microgen.target.elf import Elf
 from microgen.target.regions import linked_regions
@@ -61,6 +62,8 @@ def compile_command(
             f"{fact['macs']:,} MACs"
         )
         report.say(f"  arena {fact['arena']:,} bytes, constants {fact['constants']:,} bytes, the code besides")
+        if network.offloaded is not None:
+            _say_npu(report, network.offloaded)
         for value in (*network.graph.inputs, *network.graph.outputs):
             if (layout := network.layouts.get(value.name)) is not None:
                 report.say(rearrangement(value, layout, "on the device", "the model file"))
@@ -83,6 +86,15 @@ def compile_command(
     )  # fmt: skip
 
 
+def _say_npu(report: Report, offloaded: Offloaded) -> None:
+    parts = offloaded.parts
+    count = sum(len(op.inside_names) for _, op in parts)
+    cycles = sum(op.npu_cycles for _, op in parts)
+    runs = "1 run" if len(parts) == 1 else f"{len(parts)} runs"
+    kept = f"; {len(offloaded.refusals)} stay on the core (inspect --npu says why)" if offloaded.refusals else ""
+    report.say(f"  NPU: {count} layers in {runs}, {cycles:,} cycles by Vela's estimate{kept}")
+
+
 def _network_facts(network: Compiled) -> dict[str, Any]:
     macs = sum(op_of(node).macs(node) for node in network.graph.nodes)
     return {
@@ -90,6 +102,7 @@ def _network_facts(network: Compiled) -> dict[str, Any]:
         "macs": macs,
         "arena": network.plan.arena_bytes,
         "constants": network.const_bytes,
+        "npu": None if network.offloaded is None else network.offloaded.as_json(),
     }
 
 

@@ -165,13 +165,18 @@ def html(text: str, limit: int = 300) -> str:
 
 
 def markdown(text: str, limit: int = 120) -> str:
-    """``text`` as plain words within a line of Markdown or HTML; everything with a meaning is a character entity."""
+    """``text`` as plain words within a line of Markdown or HTML; everything with a meaning is a character entity.
+
+    Letters of any script have none.
+    """
     cut = _cut(text, limit)
     parts = []
     for before, character, after in zip(" " + cut, cut, cut[1:] + " ", strict=False):
         # An underscore emphasizes only at the edge of a word.
         inside = character == "_" and (before + after).isascii() and before.isalnum() and after.isalnum()
-        parts.append(character if inside or character in _MARKDOWN_PLAIN else f"&#{_legal(character)};")
+        parts.append(
+            character if inside or character in _MARKDOWN_PLAIN or character.isalpha() else f"&#{_legal(character)};"
+        )
     return "".join(parts)
 
 

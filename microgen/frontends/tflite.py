@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from microgen.errors import InputError, UnsupportedError, VerifyError, one_line
-from microgen.frontends import flatbuffer, tflite_batches, tflite_schema, tflite_shapes
+from microgen.frontends import flatbuffer, tflite_batches, tflite_custom, tflite_schema, tflite_shapes
 from microgen.frontends.options import ImportOptions
 from microgen.frontends.tflite_schema import Options, Record
 from microgen.frontends.tflite_tensors import Tensors
 from microgen.mindir import Array, DType, Graph, Node, TensorType, Value, verify
 from microgen.ops.base import op_of
 from microgen.ops.dequantize import Dequantize
-from microgen.ops.registry import by_tflite_name
-from microgen.ops.tflite_form import TFLiteSource
+from microgen.ops.registry import by_tflite_custom_code, by_tflite_name
+from microgen.ops.tflite_form import Option, TFLiteSource
 
 SUFFIXES = (".tflite",)
 
@@ -118,7 +119,7 @@ class _Importer:
     def _hint(self) -> str:
         hints = [_QUANTIZE_HINT] if self._mixed_problem else []
         if self._unknown_operator:
-            known = sorted({*by_tflite_name(), *tflite_batches.OPERATORS})
+            known = sorted({*by_tflite_name(), *tflite_batches.OPERATORS}) + sorted(by_tflite_custom_code())
             hints.append(f"Supported operators are {', '.join(known)}")
         return ". ".join(hints)
 
@@ -193,11 +194,16 @@ class _Importer:
         """The layer as a node; _RefusedError with the reason, or VerifyError when the file contradicts itself."""
         inputs = tuple(None if index is None else self._usable(index) for index in layer.inputs)
         outputs = tuple(self._usable(index) for index in layer.outputs)
-        operator = None if layer.custom else by_tflite_name().get(layer.operator)
+        code = layer.operator.removeprefix(f"{_CUSTOM} ")
+        operator = by_tflite_custom_code().get(code) if layer.custom else by_tflite_name().get(layer.operator)
         if operator is None:
             raise _UnknownOperatorError("this operator is not supported")
-        table = operator.tflite_table(layer.operator)
-        options = Options(table, self._options(layer, table))
+        options: Callable[[str], Option]
+        if layer.custom:
+            options = tflite_custom.options(layer.record)
+        else:
+            table = operator.tflite_table(layer.operator)
+            options = Options(table, self._options(layer, table))
         try:
             op, operands = operator.from_tflite(TFLiteSource(layer.operator, inputs, outputs, options))
         except VerifyError as error:

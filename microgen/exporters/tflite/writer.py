@@ -5,7 +5,7 @@ How an operator is spelt in the format is said by its ``to_tflite``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,17 @@ def _form(node: Node) -> TFLiteForm:
         raise VerifyError(error.what, where=error.where or node.label, hint=error.hint or _HINT) from None
 
 
+def _flexbuffer(options: Mapping[str, Option]) -> bytes:
+    """A FlexBuffers map of integers."""
+    from flatbuffers import flexbuffers
+
+    builder: Any = flexbuffers.Builder()
+    with builder.Map():
+        for name, value in options.items():
+            builder.Int(name, value)
+    return bytes(builder.Finish())
+
+
 class _Writer:
     def __init__(self, graph: Graph) -> None:
         import flatbuffers
@@ -50,9 +61,9 @@ class _Writer:
         self._forms = [_form(node) for node in graph.nodes]
         self._values = self._numbered()
         self._names = self._unique_names()
-        self._codes: dict[tuple[str, int], int] = {}
+        self._codes: dict[tuple[str, int, bool], int] = {}
         for form in self._forms:
-            self._codes.setdefault((form.operator, form.version), len(self._codes))
+            self._codes.setdefault((form.operator, form.version, form.custom), len(self._codes))
 
     def _numbered(self) -> dict[Value, int]:
         """Tensor indices. A form may bring constants that the graph does not have (a shape, axes)."""
@@ -100,7 +111,7 @@ class _Writer:
                 "Name": self._builder.CreateString("main"),
             },
         )
-        codes = [self._operator_code(name, version) for name, version in self._codes]
+        codes = [self._operator_code(*code) for code in self._codes]
         model = self._table(
             "Model",
             {
@@ -134,7 +145,15 @@ class _Writer:
         }
         return self._table("QuantizationParameters", fields)
 
-    def _operator_code(self, name: str, version: int) -> int:
+    def _operator_code(self, name: str, version: int, custom: bool) -> int:
+        if custom:
+            fields = {
+                "DeprecatedBuiltinCode": self._schema.BuiltinOperator.CUSTOM,
+                "CustomCode": self._builder.CreateString(name),
+                "BuiltinCode": self._schema.BuiltinOperator.CUSTOM,
+                "Version": version,
+            }
+            return self._table("OperatorCode", fields)
         code = getattr(self._schema.BuiltinOperator, name, None)
         if code is None:
             raise VerifyError(f"TensorFlow Lite has no operator {name}", where=self._graph.name)
@@ -147,10 +166,12 @@ class _Writer:
 
     def _operator(self, form: TFLiteForm, outputs: Sequence[Value]) -> int:
         fields = {
-            "OpcodeIndex": self._codes[form.operator, form.version],
+            "OpcodeIndex": self._codes[form.operator, form.version, form.custom],
             "Inputs": self._indices(form.inputs),
             "Outputs": self._indices(outputs),
         }
+        if form.custom and form.options:
+            fields["CustomOptions"] = self._data(_flexbuffer(form.options))
         if form.options_table is not None:
             fields["BuiltinOptionsType"] = getattr(self._schema.BuiltinOptions, form.options_table)
             options = {name: self._option(value) for name, value in form.options.items()}
