@@ -107,6 +107,25 @@ def multiply_by_quantized_multiplier(x: Ints, multiplier: Ints | int, shift: Int
     return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(shifted, multiplier), right)
 
 
+#: Shifts that ``multiply_by_reduced_multiplier`` takes, and the largest magnitude of its values.
+REDUCED_SHIFTS = range(-31, 8)
+REDUCED_LIMIT = 1 << 47
+
+
+def multiply_by_reduced_multiplier(x: Ints, multiplier: Ints | int, shift: Ints | int) -> Ints:
+    """``x · multiplier / 2^31 · 2^shift`` of the 48-bit accumulators of int16 activations: the multiplier is cut to
+    16 bits, and the product is rounded once, halves towards infinity. The result wraps modulo 2^32.
+    """
+    whole = _factors(multiplier)
+    reduced = (
+        (whole + (1 << 15) >> 16).clip(max=0x7FFF)
+        if not isinstance(whole, int)
+        else min(whole + (1 << 15) >> 16, 0x7FFF)
+    )
+    drop = 15 - _factors(shift)
+    return wrap32((_ints(x) * reduced + (1 << drop - 1)) >> drop)
+
+
 def saturating_left_shift(x: Ints, exponent: Ints | int) -> Ints:
     """``x · 2^exponent`` saturated to int32; ``exponent`` in 0..31."""
     limited: Ints = (_ints(x) << _factors(exponent)).clip(INT32_MIN, INT32_MAX)
@@ -226,6 +245,50 @@ def tanh(a: Ints, integer_bits: int) -> Ints:
     half_denominator = rounding_half_sum(exponential, INT32_MAX)
     positive = saturating_left_shift(_newton_reciprocal(half_denominator) - (1 << 29), 2)
     return np.where(x == 0, 0, np.where(x < 0, -positive, positive)).astype(np.int64)
+
+
+# Where the reference's table is one above the nearest integer, as its results show.
+_RAISED = [
+    4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35, 37, 39, 40, 41, 43, 44, 45,
+    46, 49, 50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135, 255,
+]  # fmt: skip
+
+
+def _sigmoid_table() -> NDArray[np.uint16]:
+    exact = np.minimum(np.floor(65536.0 / (1.0 + np.exp(-np.arange(256) / 24.0)) + 0.5), 65535.0)
+    exact[_RAISED] += 1.0
+    return exact.astype(np.uint16)
+
+
+#: sigmoid(i / 24) in Q0.16 as TensorFlow Lite's int16 curves have it.
+SIGMOID_TABLE = _sigmoid_table()
+
+
+def logistic_s16(x: Ints, multiplier: int, shift: int) -> Ints:
+    """1 / (1 + exp(-x)) in Q0.15 of an int16 whose unit is ``multiplier / 2^shift / (3 · 2^12)``, by interpolation in
+    ``SIGMOID_TABLE``.
+    """
+    scaled = (_ints(x) * multiplier + (1 << shift >> 1)) >> shift
+    magnitude = np.abs(scaled)
+    place = np.minimum(magnitude >> 9, 254)
+    table = SIGMOID_TABLE.astype(np.int64)
+    between = (table[place] << 9) + (magnitude & 0x1FF) * (table[place + 1] - table[place])
+    positive = np.where(magnitude >> 9 >= 255, 0x7FFF << 10, between)
+    result: Ints = np.where(scaled >= 0, positive + (1 << 9), (1 << 25) - positive + (1 << 9) - 1) >> 10
+    return result
+
+
+def tanh_s16(x: Ints, multiplier: int, shift: int) -> Ints:
+    """tanh(x) in Q0.15 of an int16 as ``logistic_s16`` takes it: 2 · sigmoid(2 · x) - 1."""
+    scaled = (_ints(x) * multiplier + (1 << shift >> 1)) >> shift
+    magnitude = np.abs(scaled)
+    place = np.minimum(magnitude >> 8, 254)
+    table = SIGMOID_TABLE.astype(np.int64)
+    between = (table[place] << 8) + (magnitude & 0xFF) * (table[place + 1] - table[place])
+    positive = np.where(magnitude >> 8 >= 255, 0xFFFF << 8, between)
+    half, one = 1 << 23, 1 << 7
+    result: Ints = np.where(scaled >= 0, positive - half + one, half - positive + one - 1) >> 8
+    return result
 
 
 def input_radius(integer_bits: int, left_shift: int) -> int:

@@ -25,7 +25,7 @@ from microgen.ops.call import Isa, Target
 from microgen.ops.layout import Permutation
 from microgen.passes import absorb_border_transposes, optimize
 from microgen.placement import check_patterns, make_placement
-from microgen.plan import Plan, check, make_plan, schedule
+from microgen.plan import Plan, check, make_plan, order_states, schedule
 from microgen.quantize import QuantConfig, quantize_graph
 from microgen.quantize.observe import Progress, silent
 
@@ -295,6 +295,7 @@ def _prepare(
     graph = graph if offloaded is None else offloaded.graph
     if options.optimize == "ram":
         schedule(graph)
+    graph = order_states(graph)
     isa = Isa.PORTABLE if options.kernels == "portable" else Isa(board.core.isa)
     plan = make_plan(graph, Target(isa, _library(options)))
     check(plan)
@@ -318,6 +319,12 @@ def _generated(prepared: Sequence[_Prepared], board: Board, options: Options) ->
         Compiled(p.source, p.network.plan, board, p.network.name, {}, p.network.layouts, index, p.offloaded)
         for index, p in enumerate(prepared)
     ]
+    kept = [p.network.name for p in prepared if p.network.plan.graph.states]
+    if options.share_arena and len(prepared) > 1 and kept:
+        what = f"{', '.join(kept)}: keeps tensors between invocations, which another network would write over"
+        raise UsageError(
+            what, where="--share-arena", hint="Give each network an arena of its own: leave the option out"
+        )
     _check_fits([p.network for p in prepared], board, options)
     library = prepared[0].network.plan.target.library
     files = codegen.generate(

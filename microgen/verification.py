@@ -125,8 +125,9 @@ def verify_board(
 ) -> Verdict:
     """Build ``compiled`` with and without trace, run both on its board's emulator and compare with the host.
 
-    The arena is poisoned before each sample and each sample runs twice in a row. ``inputs`` replaces the
-    generated ones. ``progress`` is told (samples done, samples in all). Raises what building and running raise.
+    The arena is poisoned before each sample and each sample runs twice in a row; of a network with states the samples
+    are a stream, in which each runs once and the poison spares the states. ``inputs`` replaces the generated ones.
+    ``progress`` is told (samples done, samples in all). Raises what building and running raise.
     """
     if compiled.board.emulator is None:
         raise UsageError(f"board {compiled.board.name} has no emulator", hint="Choose one that has: microgen boards")
@@ -138,7 +139,8 @@ def verify_board(
     output_types = [v.type for v in compiled.graph.outputs]
     rounded = behind_floats(compiled.graph)
     exact = True
-    batch = max(1, _TRACE_BYTES // (sum(t.nbytes for t in trace_types) * _REPEAT + 1))
+    repeat = 1 if compiled.graph.states else _REPEAT
+    batch = max(1, _TRACE_BYTES // (sum(t.nbytes for t in trace_types) * repeat + 1))
     with tempfile.TemporaryDirectory(prefix="microgen-verify-") as name:
         firmware = {}
         for label, variables in (("traced", {"TRACE": "1"}), ("plain", {})):
@@ -156,7 +158,7 @@ def verify_board(
                     part,
                     output_types,
                     trace=trace,
-                    repeat=_REPEAT,
+                    repeat=repeat,
                     poison=True,
                     network=compiled.index,
                 )

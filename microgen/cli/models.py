@@ -201,6 +201,8 @@ def inspect(
     for kind, values in (("input", graph.inputs), ("output", graph.outputs)):
         for value in values:
             report.say(f"{kind} {one_line(value.name)}: {value.type}")
+    for state in graph.states:
+        report.say(f"state {one_line(state.name)}: {state.before.type}, kept between invocations")
     layers: list[dict[str, Any]] = [
         {"index": i, "name": n.name, "op": n.op.name, "shape": list(n.outputs[0].shape), "macs": op_of(n).macs(n),
          "parameters": sum(v.type.elements for v in n.inputs if v is not None and v.is_const)}

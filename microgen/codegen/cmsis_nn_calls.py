@@ -123,6 +123,10 @@ def weight_sums(node: Node, input_offset: int, filter_offset: int, version: tupl
     return wrapped
 
 
+def _own(tree: Tree, node: Node, call: Call, isa: Isa) -> None:
+    """Ours: the library's takes scratch in two contexts and no question tells how much."""
+
+
 _SPECIAL: dict[str, Callable[[Tree, Node, Call, Isa], Call | None]] = {
     "arm_convolve_wrapper_s8": _convolve,
     "arm_depthwise_conv_wrapper_s8": _depthwise,
@@ -130,4 +134,6 @@ _SPECIAL: dict[str, Callable[[Tree, Node, Call, Isa], Call | None]] = {
     "arm_max_pool_s8": _max_pool,
     "arm_fully_connected_s8": _fully_connected,
     "arm_fully_connected_per_channel_s8": _fully_connected,
+    "arm_svdf_s8": _own,
+    "arm_svdf_state_s16_s8": _own,
 }

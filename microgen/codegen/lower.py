@@ -9,8 +9,8 @@ from microgen.codegen import kernels
 from microgen.codegen.kernels import Parameter
 from microgen.codegen.literals import C_TYPES, float_literal, int_literal
 from microgen.codegen.tables import ParameterPool, TablePool, pointer
-from microgen.codegen.view import CallView, LayerView, ModelView, OutputView, PlaceView, PortView
-from microgen.mindir import Graph, Node, Value
+from microgen.codegen.view import CallView, LayerView, ModelView, OutputView, PlaceView, PortView, StateView
+from microgen.mindir import Graph, Node, State, Value
 from microgen.ops.base import Op
 from microgen.ops.call import Arg, Call, Const, Context, Float, Input, Int, Null, Output, Scratch, Struct
 from microgen.plan.model import Plan, Step
@@ -58,6 +58,7 @@ class _Builder:
         self.tables.begin(None)
         inputs = tuple(self.port(index, value) for index, value in enumerate(graph.inputs))
         outputs = tuple(self.port(index, value) for index, value in enumerate(graph.outputs))
+        states = tuple(self.state(index, state) for index, state in enumerate(graph.states))
         tables = self.tables.tables
         calls = [call for layer in layers for call in layer.calls]
         bound = [call for step in self.plan.steps for call in step.calls]
@@ -68,6 +69,7 @@ class _Builder:
             graph_name=graph.name,
             inputs=inputs,
             outputs=outputs,
+            states=states,
             layers=layers,
             places=self.places(graph),
             tables=tables,
@@ -75,6 +77,7 @@ class _Builder:
             functions=tuple(sorted({call.function for call in bound if not call.from_library})),
             library_functions=tuple(sorted({call.function for call in bound if call.from_library} | asked)),
             arena_bytes=max(self.plan.arena_bytes, 1),  # C has no empty arrays
+            state_bytes=self.plan.state_bytes,
             alignment=self.plan.alignment,
             uses_context=any(call.context for call in calls),
             uses_arena=bool(calls),
@@ -214,6 +217,12 @@ class _Builder:
             note=self.notes.get(value.name, ""),
         )
 
+    def state(self, index: int, state: State) -> StateView:
+        data = state.initial.tobytes()
+        fill = f"0x{data[0]:02X}" if data == data[:1] * len(data) else ""
+        initial = "" if fill else self.tables.add(f"state{index}", f"{state.name}, at first", state.initial).symbol
+        return StateView(index, state.name, self.address(state.before, 0), len(data), fill, initial)
+
     def places(self, graph: Graph) -> tuple[PlaceView, ...]:
         lifetimes = _lifetimes(self.plan)
         found = [
@@ -231,6 +240,7 @@ class _Builder:
 def _symbols(plan: Plan) -> dict[Value, str]:
     """The name of each value's offset: by the graph input or the layer that it comes from."""
     symbols = {value: f"INPUT_{index}" for index, value in enumerate(plan.graph.inputs)}
+    symbols.update({state.before: f"STATE_{index}" for index, state in enumerate(plan.graph.states)})
     for index, step in enumerate(plan.steps):
         for number, value in enumerate(step.node.outputs):
             symbols[value] = f"LAYER_{index}_{number}" if number else f"LAYER_{index}"
@@ -243,7 +253,7 @@ def _scratch_symbol(step: int) -> str:
 
 def _lifetimes(plan: Plan) -> Mapping[Value, tuple[int, int]]:
     """(first, last) step of each value of its own; the views of a value count on their own."""
-    first = dict.fromkeys(plan.graph.inputs, -1)
+    first = dict.fromkeys(plan.graph.sources, -1)
     last = dict(first)
     for index, step in enumerate(plan.steps):
         for value in step.node.inputs:
@@ -251,7 +261,7 @@ def _lifetimes(plan: Plan) -> Mapping[Value, tuple[int, int]]:
                 last[value] = index
         for value in step.node.outputs:
             first[value] = last[value] = index
-    for value in plan.graph.outputs:
+    for value in plan.graph.results:
         if not value.is_const:
             last[value] = len(plan.steps)
     return {value: (first[value], last[value]) for value in first}

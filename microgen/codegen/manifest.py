@@ -63,6 +63,7 @@ def _network(given: NetworkInput, network: Network, placement: Placement) -> dic
         ],
         "arena": {
             "bytes": view.arena_bytes,
+            "state_bytes": view.state_bytes,
             "alignment": view.alignment,
             "places": [
                 {"name": p.name, "offset": p.offset, "bytes": p.nbytes, "first_step": p.first, "last_step": p.last}

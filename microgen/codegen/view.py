@@ -104,6 +104,20 @@ class PlaceView:
 
 
 @dataclass(frozen=True, slots=True)
+class StateView:
+    """What is kept between invocations: ``name`` is raw text from the model; ``address`` the C expression of its place.
+    It begins with ``fill`` in every byte or, where that is "", with the table ``initial``.
+    """
+
+    index: int
+    name: str
+    address: str
+    nbytes: int
+    fill: str
+    initial: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelView:
     """Everything the C templates need to know of a plan.
 
@@ -115,6 +129,7 @@ class ModelView:
     graph_name: str
     inputs: tuple[PortView, ...]
     outputs: tuple[PortView, ...]
+    states: tuple[StateView, ...]
     layers: tuple[LayerView, ...]
     places: tuple[PlaceView, ...]
     tables: tuple[Table, ...]
@@ -122,6 +137,7 @@ class ModelView:
     functions: tuple[str, ...]
     library_functions: tuple[str, ...]
     arena_bytes: int
+    state_bytes: int
     alignment: int
     uses_context: bool
     uses_arena: bool

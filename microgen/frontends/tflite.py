@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from microgen.errors import InputError, UnsupportedError, VerifyError, one_line
-from microgen.frontends import flatbuffer, tflite_batches, tflite_custom, tflite_schema, tflite_shapes
+from microgen.frontends import (
+    flatbuffer,
+    tflite_batches,
+    tflite_custom,
+    tflite_schema,
+    tflite_shapes,
+    tflite_states,
+)
 from microgen.frontends.options import ImportOptions
 from microgen.frontends.tflite_schema import Options, Record
+from microgen.frontends.tflite_states import States
 from microgen.frontends.tflite_tensors import Tensors
 from microgen.mindir import Array, DType, Graph, Node, TensorType, Value, verify
 from microgen.ops.base import op_of
@@ -56,7 +64,7 @@ def load(source: bytes | str | Path, name: str | None = None, options: ImportOpt
     subgraphs = model.children("Subgraphs", "SubGraph")
     if not subgraphs:
         raise InputError("holds no subgraph")
-    return _Importer(source, model, subgraphs[0]).graph(name or "model")
+    return _Importer(source, model, subgraphs, 0).graph(name or "model")
 
 
 def _read(path: Path) -> bytes:
@@ -86,7 +94,11 @@ class _UnknownOperatorError(_RefusedError):
 
 
 class _Importer:
-    def __init__(self, data: bytes, model: Record, subgraph: Record) -> None:
+    def __init__(self, data: bytes, model: Record, subgraphs: Sequence[Record], number: int) -> None:
+        subgraph = subgraphs[number]
+        self._data, self._model, self._subgraphs, self._number = data, model, subgraphs, number
+        self._initial: dict[Hashable, Array] = {}
+        self._states = States(self._initial)
         self._tensors = Tensors(data, model, subgraph)
         self._operators = [_operator(code) for code in model.children("OperatorCodes", "OperatorCode")]
         self._subgraph = subgraph
@@ -103,23 +115,42 @@ class _Importer:
 
     def graph(self, name: str) -> Graph:
         """The graph, or every problem at once."""
+        self._import()
+        inputs = [self._interface(i, "input") for i in self._inputs]
+        outputs = [self._interface(i, "output") for i in self._outputs]
+        self._raise_problems()
+        results = [v for v in outputs if v is not None]
+        graph = Graph(name, [v for v in inputs if v is not None], results, self._nodes, self._states.states())
+        verify(graph)
+        return graph
+
+    def assignments(self) -> dict[Hashable, Array]:
+        """What the subgraph, which depends on nothing, assigns to resource variables."""
+        self._import()
+        self._raise_problems()
+        values: dict[Value, Array] = {}
+        for node in self._nodes:
+            arrays = [None if v is None else (v.const[None] if v.is_const else values[v]) for v in node.inputs]
+            values.update(zip(node.outputs, op_of(node).evaluate(node, arrays), strict=True))
+        assigned = self._states.assigned()
+        return {key: v.const if v.is_const else np.array(values[v][0]) for key, v in assigned.items()}
+
+    def _import(self) -> None:
         self._check_computed()
         for layer in self._layers:
             self._add(layer)
-        inputs = [self._interface(i, "input") for i in self._inputs]
-        outputs = [self._interface(i, "output") for i in self._outputs]
+
+    def _raise_problems(self) -> None:
         if len(self._problems) > len(self._type_errors):
             raise UnsupportedError(self._problems, hint=self._hint())
         if self._type_errors:
             raise self._type_errors[0]
-        graph = Graph(name, [v for v in inputs if v is not None], [v for v in outputs if v is not None], self._nodes)
-        verify(graph)
-        return graph
 
     def _hint(self) -> str:
         hints = [_QUANTIZE_HINT] if self._mixed_problem else []
         if self._unknown_operator:
-            known = sorted({*by_tflite_name(), *tflite_batches.OPERATORS}) + sorted(by_tflite_custom_code())
+            known = sorted({*by_tflite_name(), *tflite_batches.OPERATORS, *tflite_states.OPERATORS})
+            known += sorted(by_tflite_custom_code())
             hints.append(f"Supported operators are {', '.join(known)}")
         return ". ".join(hints)
 
@@ -138,7 +169,7 @@ class _Importer:
         given = (None if i == -1 else self._tensors.check_index(i, where) for i in record.vector("Inputs").tolist())
         inputs = tuple(None if i is None or self._tensors.is_empty_list(i) else i for i in given)
         outputs = self._indices(record, "Outputs")
-        if not outputs:
+        if not outputs and operator not in tflite_states.OPERATORS:
             raise InputError(f"{operator} has no output", where=record.path)
         return _Layer(record, operator, custom, inputs, outputs)
 
@@ -151,7 +182,7 @@ class _Importer:
         reads += [(index, f"{self._subgraph.path}.Outputs") for index in self._outputs]
         for index, where in reads:
             value = None if index in available else self._tensors[index].value
-            if value is not None and not value.is_const:
+            if value is not None and not value.is_const and not self._tensors.is_variable(index):
                 raise InputError(f"reads tensor {value.name!r}, which nothing computes", where=where)
 
     # Making nodes -------------------------------------------------------------------------------------
@@ -164,9 +195,12 @@ class _Importer:
 
     def _add(self, layer: _Layer) -> None:
         """The layer's node joins the others; when it cannot be compiled, the reason is noted."""
-        label = f"{_short(self._tensors.name(layer.outputs[0]))} ({_short(layer.operator)})"
+        named = layer.outputs or tuple(index for index in layer.inputs if index is not None)
+        label = f"{_short(self._tensors.name(named[0]) if named else layer.record.path)} ({_short(layer.operator)})"
         try:
-            if layer.operator in tflite_batches.OPERATORS:
+            if layer.operator in tflite_states.OPERATORS:
+                self._keep(layer)
+            elif layer.operator in tflite_batches.OPERATORS:
                 self._nodes += self._blocks(layer)
             elif not self._is_shape_arithmetic(layer):
                 self._nodes.append(self._make(layer))
@@ -184,6 +218,30 @@ class _Importer:
                 self._mixed_problem = True
                 error.hint = error.hint or _QUANTIZE_HINT
 
+    def _keep(self, layer: _Layer) -> None:
+        """An operator on resource variables: no node, but what is known of them changes."""
+
+        def table(name: str) -> Record | None:
+            return self._options(layer, name)
+
+        def operand(index: int) -> int | None:
+            return layer.inputs[index] if index < len(layer.inputs) else None
+
+        if layer.operator == tflite_states.HANDLE and layer.outputs:
+            self._states.open(layer.outputs[0], table)
+        elif layer.operator == tflite_states.READ and layer.outputs:
+            result = self._usable(layer.outputs[0])
+            self._tensors.replace(layer.outputs[0], self._states.read(operand(0), result))
+        elif layer.operator == tflite_states.ASSIGN and (source := operand(1)) is not None:
+            self._states.assign(operand(0), self._usable(source))
+        elif layer.operator == tflite_states.ONCE:
+            number = tflite_states.initialization(table)
+            if not 0 < number < len(self._subgraphs) or self._number:
+                raise InputError(f"cannot call subgraph {number} once", where=layer.record.path)
+            self._initial.update(_Importer(self._data, self._model, self._subgraphs, number).assignments())
+        else:
+            raise _RefusedError("has too few inputs or outputs")
+
     def _is_mixed(self, layer: _Layer) -> bool:
         """Whether some of a layer's tensors are quantized and others are floats."""
         values = [self._tensors[i].value for i in (*layer.inputs, *layer.outputs) if i is not None]
@@ -192,12 +250,15 @@ class _Importer:
 
     def _make(self, layer: _Layer) -> Node:
         """The layer as a node; _RefusedError with the reason, or VerifyError when the file contradicts itself."""
-        inputs = tuple(None if index is None else self._usable(index) for index in layer.inputs)
-        outputs = tuple(self._usable(index) for index in layer.outputs)
         code = layer.operator.removeprefix(f"{_CUSTOM} ")
         operator = by_tflite_custom_code().get(code) if layer.custom else by_tflite_name().get(layer.operator)
         if operator is None:
             raise _UnknownOperatorError("this operator is not supported")
+        inputs = tuple(None if index is None else self._usable(index) for index in layer.inputs)
+        outputs = tuple(self._usable(index) for index in layer.outputs)
+        kept = self._variables(layer, operator.tflite_states)
+        found = [inputs[place] for place in kept]
+        outputs += tuple(Value(f"{value.name}/left", value.type) for value in found if value is not None)
         options: Callable[[str], Option]
         if layer.custom:
             options = tflite_custom.options(layer.record)
@@ -213,7 +274,19 @@ class _Importer:
         op.check_types(node)
         for problem in op.problems(node):
             raise _RefusedError(problem)
+        for value, index in zip(outputs[len(layer.outputs) :], kept.values(), strict=True):
+            self._states.leave(index, value)
         return node
+
+    def _variables(self, layer: _Layer, places: Sequence[int]) -> dict[int, int]:
+        """The tensor's index for each input, by its place, that the operator keeps."""
+        found = {}
+        for place in places:
+            index = layer.inputs[place] if place < len(layer.inputs) else None
+            if index is None or not self._tensors.is_variable(index):
+                raise _RefusedError(f"input {place} is no variable tensor")
+            found[place] = index
+        return found
 
     def _blocks(self, layer: _Layer) -> list[Node]:
         """The nodes for a layer that turns blocks of pixels into images of a batch, or back."""
@@ -295,6 +368,8 @@ class _Importer:
         tensor = self._tensors[index]
         if tensor.value is None:
             raise _RefusedError(tensor.problem)
+        if self._tensors.is_variable(index):
+            return self._states.tensor(index, tensor.value)
         return tensor.value
 
     def _options(self, layer: _Layer, schema: str | None) -> Record | None:

@@ -56,6 +56,10 @@ class Tensors:
         """Whether the file leaves a dimension open: the static shape then says what it was for a batch of one."""
         return bool((self._records[index].vector("ShapeSignature") < 0).any())
 
+    def is_variable(self, index: int) -> bool:
+        """Whether the tensor is kept from one invocation to the next."""
+        return bool(self._records[index].number("IsVariable"))
+
     def replace(self, index: int, value: Value) -> Value:
         """From now on the tensor is ``value``."""
         self._decoded[index] = Tensor(value.name, value)
@@ -76,8 +80,6 @@ class Tensors:
             return Tensor(name, None, f"tensor {name!r} is {type_name}")
         if record.has("Sparsity"):
             return Tensor(name, None, f"tensor {name!r} is sparse")
-        if record.number("IsVariable"):
-            return Tensor(name, None, f"tensor {name!r} is a variable, kept from one invocation to the next")
         if len(shape) > MAX_RANK:
             return Tensor(name, None, f"tensor {name!r} has {len(shape)} dimensions, more than {MAX_RANK}")
         dtype = _DTYPES[type_name]

@@ -1,6 +1,6 @@
 """MindIR: the typed graph that frontends make, passes rewrite, and code generation and the host runtime read."""
 
-from microgen.mindir.graph import Array, Graph, Node, Operator, Value
+from microgen.mindir.graph import Array, Graph, Node, Operator, State, Value
 from microgen.mindir.text import to_text
 from microgen.mindir.types import DType, QuantParams, TensorType
 from microgen.mindir.verify import verify
@@ -12,6 +12,7 @@ __all__ = [
     "Node",
     "Operator",
     "QuantParams",
+    "State",
     "TensorType",
     "Value",
     "to_text",

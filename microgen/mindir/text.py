@@ -26,12 +26,14 @@ def to_text(graph: Graph) -> str:
 
     lines = [f"graph {_quote(graph.name)} {{"]
     lines += [f"  input  {define(value)}" for value in graph.inputs]
+    lines += [f"  state  {define(state.before)}" for state in graph.states]
     for node in graph.nodes:
         lines += [f"  const  {define(v)}" for v in node.inputs if v is not None and v.is_const and v not in numbers]
         inputs = ", ".join(ref(v) for v in node.inputs)
         outputs = ", ".join(define(v) for v in node.outputs)
         lines.append(f"  {outputs} = {node.op.name}({inputs}){attributes(node)}")
     lines += [f"  output {ref(value)}" for value in graph.outputs]
+    lines += [f"  state  {ref(state.before)} = {ref(state.after)}" for state in graph.states]
     return "\n".join([*lines, "}"]) + "\n"
 
 

@@ -9,15 +9,16 @@ from microgen.mindir.graph import Graph, Value
 def verify(graph: Graph) -> None:
     """Raise VerifyError unless ``graph`` is well formed.
 
-    Each value has one producer and is computed before it is used; inputs are not constants; every node obeys
-    its operator's typing rules; there is at least one output and each is an input, a constant or computed.
+    Each value has one producer and is computed before it is used; inputs and states are not constants; every node obeys
+    its operator's typing rules; there is at least one output and each is an input, a constant or computed; a state is
+    left with the type that it was found with.
     """
     defined: set[Value] = set()
-    for value in graph.inputs:
+    for value in graph.sources:
         if value.is_const:
             raise VerifyError("a graph input is a constant", where=value.name)
         if value in defined:
-            raise VerifyError("listed twice among the graph's inputs", where=value.name)
+            raise VerifyError("listed twice among the graph's inputs and states", where=value.name)
         defined.add(value)
     for node in graph.nodes:
         for operand in node.inputs:
@@ -34,6 +35,12 @@ def verify(graph: Graph) -> None:
         node.op.check(node)
     if not graph.outputs:
         raise VerifyError("the graph has no output", where=graph.name)
-    for value in graph.outputs:
+    for value in graph.results:
         if not value.is_const and value not in defined:
             raise VerifyError("the graph's output is never computed", where=value.name)
+    names = [state.name for state in graph.states]
+    for state in graph.states:
+        if names.count(state.name) > 1:
+            raise VerifyError("two states have this name", where=state.name)
+        if state.after.type != state.before.type:
+            raise VerifyError(f"the state is {state.before.type} and is left as {state.after.type}", where=state.name)

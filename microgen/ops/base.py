@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Graph, Node, Operator, Value
 from microgen.ops.attributes import Activation, Padding
-from microgen.ops.call import Call, Inside, Target
+from microgen.ops.call import Call, Input, Inside, Int, Output, Target
 from microgen.ops.layout import Permutation, Permuted
 from microgen.ops.onnx_form import OnnxForm, OnnxSource
 from microgen.ops.quantization import QuantRule
@@ -70,6 +70,9 @@ class Op(Operator):
     tflite_options: ClassVar[str | None] = None
     #: TensorFlow Lite custom operators, by their custom code, whose options are a FlexBuffers map.
     tflite_custom: ClassVar[tuple[str, ...]] = ()
+    #: Inputs of those operators that they keep from one invocation to the next; the node has a further output for what
+    #: it leaves of each, in this order.
+    tflite_states: ClassVar[tuple[int, ...]] = ()
     #: ONNX operators (default domain) that map to this operator one to one.
     onnx: ClassVar[tuple[str, ...]] = ()
     #: MindSpore primitives that map to this operator one to one and have no attributes of their own.
@@ -261,12 +264,28 @@ class Op(Operator):
         """
         return ()
 
+    def in_place_pairs(self, node: Node) -> tuple[tuple[int, int], ...]:
+        """(output, input) wherever the output may take over the input's memory, as ``in_place`` says it of output 0."""
+        return (*((0, index) for index in self.in_place(node)), *self.state_pairs(node))
+
+    def state_pairs(self, node: Node) -> tuple[tuple[int, int], ...]:
+        """(output, input) where the output is what the operator leaves of a state that it found as the input.
+
+        The kernel updates the output in place; the C form copies the input there first (``carried``).
+        """
+        return ()
+
     # Tests --------------------------------------------------------------------------------------------
 
     @classmethod
     @abstractmethod
     def samples(cls) -> Iterator[Sample]:
         """Single-operator graphs over this operator's parameters, for the registry-wide differential test."""
+
+
+def carried(node: Node, output: int, index: int) -> Call:
+    """The call that brings a state, input ``index``, to where the kernel updates it, output ``output``."""
+    return Call("mg_carry", (Input(index), Output(output), Int(node.input(index).type.nbytes)))
 
 
 def op_of(node: Node) -> Op:

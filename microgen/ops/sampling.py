@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from microgen.mindir import Array, DType, Graph, Node, QuantParams, TensorType, Value
+from microgen.mindir import Array, DType, Graph, Node, QuantParams, State, TensorType, Value
 from microgen.ops.base import Op, Sample
 
 
@@ -71,7 +71,7 @@ def single(
     constant or a graph input that is read more than once.
 
     ``output`` is the quantization of the only output (its element type and shape are inferred), or the full
-    types of all outputs.
+    types of all outputs. What the operator keeps are states, which begin with zeros.
     """
     operands = tuple(
         Value(f"input_{i}", item) if isinstance(item, TensorType) else item for i, item in enumerate(inputs)
@@ -83,5 +83,15 @@ def single(
         types = list(output)
     outputs = tuple(Value(f"output_{i}", t) for i, t in enumerate(types))
     node = Node(op, operands, outputs, f"{op.name}_{id}")
-    graph_inputs = dict.fromkeys(v for v in operands if v is not None and not v.is_const)
-    return Sample(id, Graph(f"{op.name}_{id}", graph_inputs, outputs, [node]))
+    states = [_state(node.input(index), outputs[output]) for output, index in op.state_pairs(node)]
+    kept = {value for state in states for value in (state.before, state.after)}
+    graph_inputs = dict.fromkeys(v for v in operands if v is not None and not v.is_const and v not in kept)
+    results = [value for value in outputs if value not in kept]
+    return Sample(id, Graph(f"{op.name}_{id}", graph_inputs, results, [node], states))
+
+
+def _state(before: Value, after: Value) -> State:
+    """A state that begins with zeros."""
+    quant = before.type.quant
+    zero = quant.zero_point if quant is not None else 0
+    return State(before.name, before, after, np.full(before.shape, zero, before.type.dtype.numpy))

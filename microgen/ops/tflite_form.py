@@ -83,6 +83,6 @@ class TFLiteForm:
     operator: str
     inputs: tuple[Value | None, ...]
     options_table: str | None = None
-    options: Mapping[str, Option] = field(default_factory=dict)
+    options: Mapping[str, Option | str] = field(default_factory=dict)
     version: int = 1
     custom: bool = False

@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import dataclasses
 
-from microgen.mindir import Graph, Node, Value
+from microgen.mindir import Graph, Value
 from microgen.ops.base import op_of
 from microgen.ops.reshape import Reshape
 
 
 def remove_dead_code(graph: Graph) -> bool:
-    """Remove nodes none of whose outputs is used."""
-    dead: list[Node] = []
+    """Remove nodes none of whose outputs is used, and states that no output ever depends on."""
     needed: set[Value] = set(graph.outputs)
-    for node in reversed(graph.nodes):
-        if needed.isdisjoint(node.outputs):
-            dead.append(node)
-        else:
-            needed.update(v for v in node.inputs if v is not None)
+    before = -1
+    while len(needed) > before:
+        before = len(needed)
+        needed.update(state.after for state in graph.states if state.before in needed)
+        for node in reversed(graph.nodes):
+            if not needed.isdisjoint(node.outputs):
+                needed.update(v for v in node.inputs if v is not None)
+    unread = [state for state in graph.states if state.before not in needed]
+    dead = [node for node in graph.nodes if needed.isdisjoint(node.outputs)]
+    if unread:
+        graph.remove_states(unread)
     if dead:
         graph.remove_nodes(dead)
-    return bool(dead)
+    return bool(dead or unread)
+
+
+def fold_states(graph: Graph) -> bool:
+    """Make constants of states that are always left as they were found at first."""
+    changed = False
+    for state in graph.states:
+        after = state.after
+        if after is state.before or (after.is_const and after.const.tobytes() == state.initial.tobytes()):
+            graph.remove_states([state])
+            graph.replace_value(state.before, dataclasses.replace(state.before, data=state.initial))
+            changed = True
+    return changed
 
 
 def merge_views(graph: Graph) -> bool:

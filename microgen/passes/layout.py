@@ -78,8 +78,8 @@ def _regions(graph: Graph) -> list[Region]:
 
 
 def _become(graph: Graph, other: Graph) -> None:
-    """Give ``graph`` the nodes of ``other``, which has the same inputs and outputs."""
-    assert graph.outputs == other.outputs
+    """Give ``graph`` the nodes of ``other``, which has the same sources and results."""
+    assert graph.results == other.results
     first, *rest = graph.nodes
     graph.remove_nodes(rest)
     graph.replace_node(first, *other.nodes)
@@ -186,9 +186,9 @@ def rearranged(graph: Graph, forms: dict[Node, Permuted]) -> Graph:
             moved[value] = result, label
             results.append(result)
         nodes.append(Node(form.op, operands, tuple(results), node.name))
-    for value in graph.outputs:
+    for value in graph.results:
         plain(value)
-    return Graph(graph.name, graph.inputs, graph.outputs, nodes)
+    return Graph(graph.name, graph.inputs, graph.outputs, nodes, graph.states)
 
 
 def _transposes_at_borders(graph: Graph) -> Graph:
@@ -256,14 +256,14 @@ def absorb_border_transposes(graph: Graph) -> tuple[Graph, dict[str, Permutation
             graph.replace_value(user.output, inputs[index])
         graph.remove_nodes([n for n in graph.nodes if n.inputs == (value,)])
         changed[value.name] = permutation
-    graph = Graph(graph.name, inputs, graph.outputs, graph.nodes)
+    graph = Graph(graph.name, inputs, graph.outputs, graph.nodes, graph.states)
     for value in graph.outputs:
         node = graph.producer(value)
         if node is None or not isinstance(node.op, Transpose) or graph.users(value) or value.name in changed:
             continue
         source = node.input(0)
         producer = graph.producer(source)
-        if producer is None or graph.is_output(source) or graph.outputs.count(value) > 1:
+        if producer is None or graph.is_output(source) or graph.results.count(value) > 1:
             continue
         result = Value(value.name, source.type)
         outputs = tuple(result if v is source else v for v in producer.outputs)

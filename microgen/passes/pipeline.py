@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from microgen.mindir import Graph, verify
 from microgen.passes.affine import depthwise_from_chains, fold_before, fold_behind, shorten_chains
-from microgen.passes.cleanup import drop_identities, merge_views, remove_dead_code, simplify_operators
+from microgen.passes.cleanup import drop_identities, fold_states, merge_views, remove_dead_code, simplify_operators
 from microgen.passes.conversions import move_conversions
 from microgen.passes.dense import absorb_swaps, absorb_transposes, biases_from_sums, dense_from_products
 from microgen.passes.fold import fold_constants, fold_dequantized
@@ -35,7 +35,8 @@ class Pass:
 
 
 PASSES: tuple[Pass, ...] = (
-    Pass("fold constants", fold_constants, "first: later patterns then see plain constants"),
+    Pass("fold states", fold_states, "first: what is never written over is a constant"),
+    Pass("fold constants", fold_constants, "early: later patterns then see plain constants"),
     Pass("simplify operators", simplify_operators, "before fusing: what is fused is then the final operator"),
     Pass("merge views", merge_views, "before identities: a chain of reshapes may end where it began"),
     Pass("merge transposes", merge_transposes, "before identities: a transpose and its inverse are one"),

@@ -20,7 +20,7 @@ def check(plan: Plan) -> None:
 
     Every byte of the arena carries the number of the tensor whose content it holds. Views give their content
     a second name, everything else that is written gets a new number; inputs must be whole when they are read
-    and outputs when the last step is done.
+    and outputs when the last step is done. States are left where they were found, and nothing else is written there.
     """
     content = np.zeros(plan.arena_bytes, dtype=np.int64)
     number: dict[Value, int] = {}
@@ -41,10 +41,11 @@ def check(plan: Plan) -> None:
         if not value.is_const and not (content[span(value)] == number[value]).all():
             raise PlanError(f"{where}: {value.name} was overwritten")
 
-    for value in plan.graph.inputs:
+    for value in plan.graph.sources:
         write(value)
-    for value in plan.graph.inputs:
+    for value in plan.graph.sources:
         expect(value, "inputs")
+    _check_states(plan)
     if [step.node for step in plan.steps] != list(plan.graph.nodes):
         raise PlanError("steps and nodes differ")
     for step in plan.steps:
@@ -56,7 +57,8 @@ def check(plan: Plan) -> None:
         if step.scratch_bytes:
             start = step.scratch_offset
             alignment = max(SCRATCH_ALIGNMENT, *(call.scratch_alignment for call in step.calls))
-            if start % alignment or start + step.scratch_bytes > plan.arena_bytes:
+            end = start + step.scratch_bytes
+            if start % alignment or start < plan.state_bytes or end > plan.arena_bytes:
                 raise PlanError(f"{node.name}: scratch is misplaced")
             content[start : start + step.scratch_bytes] = -1
             for operand in node.inputs:
@@ -79,8 +81,8 @@ def check(plan: Plan) -> None:
             raise PlanError(f"{node.name}: scratch and output overlap")
         for value in inside & set(node.outputs):
             content[span(value)] = number[value]
-    for value in plan.graph.outputs:
-        expect(value, "outputs")
+    for value in plan.graph.results:
+        expect(value, "results")
 
 
 def _inside(plan: Plan, step: Step) -> set[Value]:
@@ -112,7 +114,7 @@ def _check_overlaps(plan: Plan, node: Node, inside: set[Value]) -> None:
     """An output may share bytes with an input only where the operator allows it, and then exactly on top, or where both
     lie in its scratch as it wants them.
     """
-    allowed = op_of(node).in_place(node)
+    allowed = op_of(node).in_place_pairs(node)
     for position, output in enumerate(node.outputs):
         start, end = plan.offsets[output], plan.offsets[output] + output.type.nbytes
         for index, value in enumerate(node.inputs):
@@ -120,8 +122,22 @@ def _check_overlaps(plan: Plan, node: Node, inside: set[Value]) -> None:
                 continue
             first = plan.offsets[value]
             if first < end and start < first + value.type.nbytes:
-                same_value_allowed = any(node.inputs[i] is value for i in allowed)
+                same_value_allowed = any(o == position and node.inputs[i] is value for o, i in allowed)
                 if {value, output} <= inside:
                     continue
-                if position != 0 or not same_value_allowed or first != start:
+                if not same_value_allowed or first != start:
                     raise PlanError(f"{node.name}: output {position} overlaps input {index}")
+
+
+def _check_states(plan: Plan) -> None:
+    """States lie in the first bytes; what lies there belongs to one."""
+    owners = {}
+    for state in plan.graph.states:
+        if plan.offsets[state.before] != plan.offsets[state.after]:
+            raise PlanError(f"{state.name}: is left elsewhere than it was found")
+        if plan.offsets[state.before] + state.before.type.nbytes > plan.state_bytes:
+            raise PlanError(f"{state.name}: lies outside of the states")
+        owners[plan.offsets[state.before]] = state
+    for value, offset in plan.offsets.items():
+        if offset < plan.state_bytes and offset not in owners:
+            raise PlanError(f"{value.name}: lies among the states")

@@ -20,8 +20,9 @@ NO_ALIGNMENTS: Mapping[Node, int] = MappingProxyType({})
 class Storage:
     """A stretch of the arena. ``first`` and ``last`` are step indices, both inclusive.
 
-    Graph inputs are alive from step -1, graph outputs to the step after the last. ``values`` are the tensors
-    that live here one after the other or, for views, together; a scratch storage has none.
+    Graph inputs and states are alive from step -1, graph outputs and states to the step after the last. ``values`` are
+    the tensors that live here one after the other or, for views, together; a scratch storage has none. Only the storage
+    ``of_state`` keeps its content between invocations.
     """
 
     size: int
@@ -30,6 +31,7 @@ class Storage:
     last: int
     values: list[Value] = field(default_factory=list)
     scratch_of: Node | None = None
+    of_state: bool = False
 
     def overlaps(self, other: Storage) -> bool:
         """Whether both are alive at some step."""
@@ -37,14 +39,14 @@ class Storage:
 
 
 def last_uses(graph: Graph) -> dict[Value, int]:
-    """The last step that reads each value; one past the end for what the caller receives."""
+    """The last step that reads each value; one past the end for the results."""
     end = len(graph.nodes)
     last: dict[Value, int] = {}
     for index, node in enumerate(graph.nodes):
         for value in node.inputs:
             if value is not None:
                 last[value] = index
-    last.update(dict.fromkeys(graph.outputs, end))
+    last.update(dict.fromkeys(graph.results, end))
     return last
 
 
@@ -53,9 +55,12 @@ def storages(
 ) -> list[Storage]:
     """Every storage of ``graph``'s values, views merged and, if ``in_place``, outputs laid over dying inputs.
 
-    ``scratch`` gives each node's scratch bytes, ``alignments`` those above the usual of some of them.
+    ``scratch`` gives each node's scratch bytes, ``alignments`` those above the usual of some of them. Every state must
+    be left by a node that can write over what was found (``microgen.plan.states``).
     """
     last = last_uses(graph)
+    slots = overwritten(graph)
+    assert len(slots) == len(graph.states), "states are not in order"
     home: dict[Value, Storage] = {}
     result: list[Storage] = []
 
@@ -73,9 +78,16 @@ def storages(
 
     for value in graph.inputs:
         open_storage(value, -1)
+    for state in graph.states:
+        slot = Storage(state.before.type.nbytes, alignment(state.before), -1, len(graph.nodes), [state.before])
+        slot.of_state = True
+        home[state.before] = slot
+        result.append(slot)
     for step, node in enumerate(graph.nodes):
         for index, value in enumerate(node.outputs):
             target = _shared(node, home, step, in_place=in_place) if index == 0 else None
+            if value in slots:
+                target = home[slots[value]]
             if target is None:
                 open_storage(value, step)
             else:
@@ -84,6 +96,39 @@ def storages(
             multiple = max(SCRATCH_ALIGNMENT, alignments.get(node, 1))
             result.append(Storage(scratch[node], multiple, step, step, scratch_of=node))
     return result
+
+
+def overwritten(graph: Graph) -> dict[Value, Value]:
+    """What each state is left as, and what it was found as, where the node that computes the former can write it over
+    the latter: nobody reads that any more.
+    """
+    found = {}
+    last = last_uses(graph)
+    position = {node: step for step, node in enumerate(graph.nodes)}
+    lefts = [state.after for state in graph.states]
+    for state in graph.states:
+        node = graph.producer(state.after)
+        if node is None or op_of(node).is_view or lefts.count(state.after) > 1:
+            continue
+        names = _aliases(graph, state.before)
+        read = max((last[v] for v in names if v in last), default=-1)
+        here = position[node]
+        own = [index for index, value in enumerate(node.inputs) if value in names]
+        allowed = op_of(node).in_place_pairs(node)
+        written = node.outputs.index(state.after)
+        in_place = read == here and own == [i for o, i in allowed if o == written and i in own]
+        if read < here or in_place:
+            found[state.after] = state.before
+    return found
+
+
+def _aliases(graph: Graph, value: Value) -> set[Value]:
+    """``value`` and all views of it."""
+    names = {value}
+    for node in graph.nodes:
+        if op_of(node).is_view and node.input(0) in names:
+            names.update(node.outputs)
+    return names
 
 
 def alignment(value: Value) -> int:

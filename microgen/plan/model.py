@@ -32,7 +32,8 @@ class Plan:
 
     ``offsets`` gives the byte offset in the arena of every value that is not a constant, graph inputs and
     outputs included. A view has the offset of the value it shows. ``arena_bytes`` is exact; the arena must be
-    aligned to ``alignment`` bytes. ``target`` is what the calls and their scratch were made for.
+    aligned to ``alignment`` bytes. ``target`` is what the calls and their scratch were made for. States lie in the
+    first ``state_bytes`` of the arena, which nothing else uses; a state is left where it was found.
     """
 
     graph: Graph
@@ -41,3 +42,4 @@ class Plan:
     arena_bytes: int
     alignment: int
     target: Target
+    state_bytes: int = 0

@@ -49,8 +49,11 @@ def make_plan(graph: Graph, target: Target) -> Plan:
     alignments = {node: max((call.scratch_alignment for call in calls[node]), default=1) for node in graph.nodes}
     best: tuple[int, dict[Storage, int]] | None = None
     for in_place in (True, False):
-        items = storages(graph, scratch, in_place=in_place, alignments=alignments)
-        size, offsets = _joined(items, [(n, i) for n in graph.nodes for i in op_of(n).inside(n)])
+        every = storages(graph, scratch, in_place=in_place, alignments=alignments)
+        items = [storage for storage in every if not storage.of_state]
+        state_bytes, slots = _states([storage for storage in every if storage.of_state])
+        size, found = _joined(items, [(n, i) for n in graph.nodes for i in op_of(n).inside(n)])
+        offsets = {**slots, **{storage: state_bytes + offset for storage, offset in found.items()}}
         if best is None or size < best[0]:
             best = size, offsets
         if size <= lower_bound(items):
@@ -67,7 +70,17 @@ def make_plan(graph: Graph, target: Target) -> Plan:
     for node in graph.nodes:
         start, needed = scratch_offsets.get(node, 0), scratch[node]
         steps.append(Step(node, _with_copies(node, calls[node], needed, start, values), needed, start))
-    return Plan(graph, tuple(steps), values, size, ARENA_ALIGNMENT, target)
+    return Plan(graph, tuple(steps), values, state_bytes + size, ARENA_ALIGNMENT, target, state_bytes)
+
+
+def _states(slots: Sequence[Storage]) -> tuple[int, dict[Storage, int]]:
+    """(bytes of all states, where each lies): one after the other, those of the widest elements first."""
+    offsets = {}
+    end = 0
+    for slot in sorted(slots, key=lambda s: -s.alignment):
+        offsets[slot] = end = -(-end // slot.alignment) * slot.alignment
+        end += slot.size
+    return -(-end // ARENA_ALIGNMENT) * ARENA_ALIGNMENT, offsets
 
 
 def _lower(node: Node, target: Target) -> tuple[Call, ...]:

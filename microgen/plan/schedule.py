@@ -23,7 +23,7 @@ def schedule(graph: Graph) -> bool:
 def _greedy(graph: Graph) -> list[Node]:
     waiting = list(graph.nodes)
     readers = {value: len(graph.users(value)) + graph.is_output(value) for value in graph.values()}
-    ready = set(graph.inputs)
+    ready = set(graph.sources)
     order: list[Node] = []
     while waiting:
         candidates = [n for n in waiting if all(v is None or v.is_const or v in ready for v in n.inputs)]
@@ -60,9 +60,9 @@ def _peak(graph: Graph, order: list[Node]) -> int:
     for step, node in enumerate(order):
         for value in _distinct_inputs(node):
             last[root.get(value, value)] = step
-    for value in graph.outputs:
+    for value in graph.results:
         last[root.get(value, value)] = end
-    alive = {value: value.type.nbytes for value in graph.inputs}
+    alive = {value: value.type.nbytes for value in graph.sources}
     peak = sum(alive.values())
     for step, node in enumerate(order):
         alive.update({root[v]: v.type.nbytes for v in node.outputs if root[v] is v})

@@ -173,6 +173,13 @@ def assign(
             value = node.input(index)
             if not value.is_const:
                 groups.root(value)
+    for state in graph.states:
+        # What a state is found as and left as is one tensor, wherever some layer has it in int8.
+        known = groups.values()
+        if state.before in known and not state.after.is_const:
+            fixed = {groups.of(value).fixed for value in (state.before, state.after)}
+            if len(fixed) == 1:
+                groups.merge(state.before, state.after)
     params = {value: groups.of(value).params() for value in groups.values()}
     operands: dict[tuple[Node, int], QuantParams] = {}
     for node, rule in ordered:

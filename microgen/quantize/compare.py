@@ -18,6 +18,7 @@ from microgen.quantize.observe import Progress, batches
 from microgen.quantize.ranges import Observed, Range, covered
 from microgen.quantize.rewrite import Rewritten
 from microgen.runtime import Session
+from microgen.runtime.session import initial_states
 
 #: Reported for outputs that agree exactly, for which the ratio is infinite.
 EXACT_DB = 200.0
@@ -99,14 +100,15 @@ def compare(
     both = {value: (_Sums(), _Sums()) for _, value in layers}
     clipped = dict.fromkeys(both, 0)
     exact_session, session = Session(graph), Session(rewritten.graph)
+    exact_states, states = initial_states(graph), initial_states(rewritten.graph)
     carriers = list(dict.fromkeys(rewritten.values[value] for _, value in layers))
     for start, arrays in batches(graph, samples, copies=3):
-        exact = exact_session.run_all(arrays)
+        exact = exact_session.run_all(arrays, None, exact_states)
         inputs = [
             a if v.type.quant is None else quantized_array(a, v.type.quant)
             for a, v in zip(arrays, rewritten.graph.inputs, strict=True)
         ]
-        computed = session.run_all(inputs, carriers)
+        computed = session.run_all(inputs, carriers, states)
         for node, value in layers:
             carrier = rewritten.values[value]
             accumulated, alone = both[value]

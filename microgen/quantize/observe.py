@@ -14,6 +14,7 @@ from microgen.mindir import Array, DType, Graph, Value
 from microgen.quantize.data import Samples
 from microgen.quantize.ranges import BINS, Observed
 from microgen.runtime import Session
+from microgen.runtime.session import initial_states
 
 #: Told what is being done, how much of it is done and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -51,8 +52,9 @@ def observe(
     """
     seen: dict[Value, Observed] = {}
     session, total = Session(graph), len(samples)
+    kept = initial_states(graph)
     for start, arrays in batches(graph, samples):
-        values = session.run_all(arrays, wanted)
+        values = session.run_all(arrays, wanted, kept)
         for value in wanted:
             seen[value] = _extremes(seen.get(value), values[value], config_momentum, value, start)
         progress("Observing ranges", start + len(arrays[0]), total)
@@ -60,8 +62,9 @@ def observe(
         return seen
     counts = {value: np.zeros(BINS, np.float64) for value in wanted}
     zeros = dict.fromkeys(wanted, 0)
+    kept = initial_states(graph)
     for start, arrays in batches(graph, samples):
-        values = session.run_all(arrays, wanted)
+        values = session.run_all(arrays, wanted, kept)
         for value in wanted:
             flat: NDArray[Any] = values[value].reshape(-1)
             present = flat[flat != 0]
@@ -76,8 +79,9 @@ def channel_peaks(graph: Graph, samples: Samples, wanted: Sequence[Value]) -> di
     """The largest magnitude of every channel (last axis) of the float values ``wanted``."""
     peaks = {value: np.zeros(value.shape[-1]) for value in wanted}
     session = Session(graph)
+    kept = initial_states(graph)
     for _, arrays in batches(graph, samples):
-        for value, array in session.run_all(arrays, wanted).items():
+        for value, array in session.run_all(arrays, wanted, kept).items():
             rows: NDArray[Any] = array.reshape(-1, value.shape[-1])
             peaks[value] = np.maximum(peaks[value], np.abs(rows).max(axis=0))
     return peaks

@@ -128,7 +128,9 @@ def _int8(
 def _written(
     graph: Graph, assignment: Assignment, config: QuantConfig, samples: Samples, progress: Progress
 ) -> Rewritten:
-    biases = correct_biases(graph, assignment, config, samples, progress) if config.bias_correction else {}
+    # Layers are corrected one by one over all samples; with states, a sample depends on all layers of the last one.
+    corrects = config.bias_correction and not graph.states
+    biases = correct_biases(graph, assignment, config, samples, progress) if corrects else {}
     return rewrite(graph, assignment, config, biases)
 
 
@@ -142,7 +144,8 @@ def _weights_only(
     progress: Progress,
 ) -> tuple[Rewritten, dict[Node, str]]:
     """Weights in int8, arithmetic in float: smaller files, the same speed."""
-    biases = correct_float_biases(graph, rules, config, samples, progress) if config.bias_correction else {}
+    corrects = config.bias_correction and not graph.states
+    biases = correct_float_biases(graph, rules, config, samples, progress) if corrects else {}
     return weights_only(graph, rules, config, biases), stays
 
 

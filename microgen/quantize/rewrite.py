@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from microgen.errors import VerifyError
-from microgen.mindir import Array, DType, Graph, Node, QuantParams, TensorType, Value, verify
+from microgen.mindir import Array, DType, Graph, Node, QuantParams, State, TensorType, Value, verify
 from microgen.ops.base import op_of
 from microgen.ops.dequantize import Dequantize
 from microgen.ops.quantization import QuantRule
@@ -60,13 +60,17 @@ class _Writer:
 
     def run(self) -> Rewritten:
         inputs = [self._input(value) for value in self.graph.inputs]
+        for state in self.graph.states:
+            params = self.assignment.params.get(state.before)
+            self.carrier[state.before] = state.before if params is None else _stored(state.before, params)
         for node in self.graph.nodes:
             rule = self.assignment.rules.get(node)
             new = self._float(node) if rule is None else self._int8(node, rule)
             self.nodes.append(new)
             self.made[node] = new
         outputs = [self._output(value) for value in self.graph.outputs]
-        graph = Graph(self.graph.name, inputs, outputs, self.nodes)
+        states = [self._state(state) for state in self.graph.states]
+        graph = Graph(self.graph.name, inputs, outputs, self.nodes, states)
         verify(graph)
         return Rewritten(graph, self.carrier, self.made, self.notes)
 
@@ -85,6 +89,19 @@ class _Writer:
         if self.config.io is Ports.FLOAT and carrier.type.dtype is not value.type.dtype:
             return self._convert(carrier, None, value.name)
         return carrier
+
+    def _state(self, state: State) -> State:
+        before = self.carrier[state.before]
+        quant, after = before.type.quant, state.after
+        if quant is None:
+            return dataclasses.replace(state, after=self._read_float(after))
+        if after.is_const:
+            after = quantize_constant(after.name, after.const, quant)
+        elif self.carrier.get(after, after).type.quant != quant:
+            after = self._convert(self.carrier.get(after, after), quant, f"{state.name}/left")
+        else:
+            after = self.carrier[after]
+        return State(state.name, before, after, quantize_constant(state.name, state.initial, quant).const)
 
     # Layers -------------------------------------------------------------------------------------------
 
@@ -212,7 +229,7 @@ def weights_only(
             new = with_input(new, rule.bias, float_bias(node, rule, biases[node]))
         nodes.append(new)
         made[node] = new
-    result = Graph(graph.name, graph.inputs, graph.outputs, nodes)
+    result = Graph(graph.name, graph.inputs, graph.outputs, nodes, graph.states)
     verify(result)
     values = {v: v for v in graph.values() if not v.is_const}
     return Rewritten(result, values, made, {})

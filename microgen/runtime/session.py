@@ -15,39 +15,53 @@ from microgen.runtime.tensor import as_array, check_array
 _CHUNK = 16
 
 
+#: What a graph keeps from one invocation to the next, by its states' names: [*shape] each.
+States = dict[str, Array]
+
+
 class Session:
-    """Runs one graph. Stateless: calls do not influence each other."""
+    """Runs one graph. Calls do not influence each other: what a graph keeps between invocations is the caller's."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
-    def run(self, inputs: Sequence[Array] | Mapping[str, Array]) -> list[Array]:
+    def run(self, inputs: Sequence[Array] | Mapping[str, Array], states: States | None = None) -> list[Array]:
         """The graph's outputs for a batch.
 
         ``inputs`` holds one array per graph input, in order or by name, each of shape [samples, *input shape]
         and the input's element type; results are [samples, *output shape]. Raises InputError otherwise.
+
+        Of a graph with states the samples are invocations one after the other; the first finds ``states``
+        (``initial_states``), in which the last leaves its own; without them it finds the initial ones.
         """
-        values = self.run_all(inputs, self.graph.outputs)
+        values = self.run_all(inputs, self.graph.outputs, states)
         return [values[v] for v in self.graph.outputs]
 
     def run_all(
-        self, inputs: Sequence[Array] | Mapping[str, Array], wanted: Sequence[Value] | None = None
+        self,
+        inputs: Sequence[Array] | Mapping[str, Array],
+        wanted: Sequence[Value] | None = None,
+        states: States | None = None,
     ) -> dict[Value, Array]:
         """Like ``run``, but every value that is not a constant (or those ``wanted``), by Value."""
         arrays = checked_inputs(self.graph, inputs)
         samples = len(arrays[0]) if arrays else 1
         keep = [v for v in self.graph.values() if not v.is_const] if wanted is None else list(wanted)
         parts: dict[Value, list[Array]] = {value: [] for value in keep}
-        for start in range(0, samples, _CHUNK):
-            count = min(_CHUNK, samples - start)
-            chunk = self._run_chunk([a[start : start + count] for a in arrays], count)
+        kept = initial_states(self.graph) if states is None else states
+        at_once = 1 if self.graph.states else _CHUNK
+        for start in range(0, samples, at_once):
+            count = min(at_once, samples - start)
+            found = [kept[state.name][None] for state in self.graph.states]
+            chunk = self._run_chunk([a[start : start + count] for a in arrays] + found, count)
+            kept.update({state.name: chunk[state.after][0] for state in self.graph.states})
             for value, collected in parts.items():
                 collected.append(chunk[value])
         return {v: np.concatenate(p) if p else np.empty((0, *v.shape), v.type.dtype.numpy) for v, p in parts.items()}
 
     def _run_chunk(self, arrays: Sequence[Array], count: int) -> dict[Value, Array]:
-        values: dict[Value, Array] = dict(zip(self.graph.inputs, arrays, strict=True))
-        for value in self.graph.outputs:
+        values: dict[Value, Array] = dict(zip(self.graph.sources, arrays, strict=True))
+        for value in self.graph.results:
             if value.is_const:
                 values[value] = np.broadcast_to(value.const, (count, *value.shape))
         for node in self.graph.nodes:
@@ -59,6 +73,11 @@ class Session:
                 assert full.dtype == value.type.dtype.numpy, node.label
                 values[value] = full
         return values
+
+
+def initial_states(graph: Graph) -> States:
+    """What the first invocation of ``graph`` finds."""
+    return {state.name: state.initial for state in graph.states}
 
 
 def checked_inputs(graph: Graph, inputs: object) -> list[Array]:

@@ -24,7 +24,7 @@ from microgen.target.toolchain import INSTALL_HINTS, find_tool
 QEMU = "qemu-system-arm"
 _CONSOLE_LIMIT = 1 << 20
 _REGISTER = re.compile(r"\bR(1[45])=([0-9a-f]{8})")
-_WARNING = re.compile(rf"^{QEMU}: warning: .*\n", re.MULTILINE)
+_WARNING = re.compile(rf"^(?:{QEMU}: warning: .*|Timer with period zero, disabling)\n", re.MULTILINE)
 _HANG_SAMPLES = 32
 
 

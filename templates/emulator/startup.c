@@ -1,5 +1,6 @@
-/* Start-up for Cortex-M3, M4, M7, M33 and M55 under emulation: memory, FPU and Helium, a fence around the
- * memory that the linker script declares, and a report of every fault. Needs semihosting. */
+/* Start-up for Cortex-M0, M3, M4, M7, M33 and M55 under emulation: memory, FPU and Helium, a fence around the
+ * memory that the linker script declares, and a report of every fault. Needs semihosting. A Cortex-M0 has neither a
+ * fence nor registers that tell of a fault: there the machine itself must end where the chip does. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,12 @@
 #define ARMV8M 1
 #else
 #define ARMV8M 0
+#endif
+
+#if defined(__ARM_ARCH_6M__)
+#define ARMV6M 1
+#else
+#define ARMV6M 0
 #endif
 
 #define FAULT_EXIT_CODE 120
@@ -148,24 +155,32 @@ _Noreturn __attribute__((used)) void fault_report(const uint32_t *frame, uint32_
 /* Finds the stack frame that the core saved and moves to the fault stack. Touches no memory before. */
 __attribute__((naked)) void Fault_Handler(void)
 {
-    __asm__ volatile("tst   lr, #4           \n"
+    __asm__ volatile(
+#if ARMV6M
+                     "mrs   r0, msp          \n" /* the only stack here */
+#else
+                     "tst   lr, #4           \n"
                      "ite   eq               \n"
                      "mrseq r0, msp          \n"
                      "mrsne r0, psp          \n"
+#endif
                      "mov   r1, lr           \n"
 #if ARMV8M
                      "movs  r2, #0           \n"
                      "msr   msplim, r2       \n"
 #endif
                      "ldr   r2, =fault_stack \n"
-                     "add   r2, r2, %0       \n"
+                     "ldr   r3, =%c0         \n"
+                     "add   r2, r2, r3       \n"
                      "msr   msp, r2          \n"
-                     "b     fault_report     \n"
+                     "ldr   r2, =fault_report\n"
+                     "bx    r2               \n"
                      ".ltorg                 \n"
                      :
                      : "i"(FAULT_STACK_BYTES));
 }
 
+#if !ARMV6M
 static void set_region(uint32_t number, uint32_t origin, uint32_t bytes, uint32_t kind)
 {
     const uint32_t never_executed = kind == DATA ? 1u : 0u;
@@ -223,16 +238,19 @@ static void fence_memory(void)
     MPU_CTRL = 1u;
     __asm__ volatile("dsb\n isb" ::: "memory");
 }
+#endif
 
 _Noreturn void Reset_Handler(void)
 {
 #if ARMV8M
     __asm__ volatile("msr msplim, %0" ::"r"(__stack_limit));
 #endif
+#if !ARMV6M
     VTOR = (uint32_t)(uintptr_t)&vectors;
     CPACR |= 0xFu << 20; /* coprocessors 10 and 11: FPU and Helium */
     SHCSR |= 7u << 16;   /* MemManage, BusFault and UsageFault have handlers of their own */
     CCR |= 1u << 4;      /* a division by zero faults */
+#endif
 #if ARMV8M
     SHCSR |= 1u << 19; /* SecureFault */
 #endif
@@ -251,6 +269,8 @@ _Noreturn void Reset_Handler(void)
             zero->to[word] = 0u;
         }
     }
+#if !ARMV6M
     fence_memory();
+#endif
     semihost_exit(main());
 }

@@ -5,13 +5,18 @@
 #include "semihosting.h"
 #include "stack_paint.h"
 
+#ifndef ARENA
+#define ARENA 4096u
+#endif
+#ifndef BLOCK
 #define BLOCK 100000u
+#endif
 
 static char mode[64];
 static uint8_t block[BLOCK];
 static uint32_t counter = 40; /* .data */
 static uint32_t cleared;      /* .bss */
-__attribute__((section(".bss.mg_arena"))) static uint8_t arena[4096];
+__attribute__((section(".bss.mg_arena"))) static uint8_t arena[ARENA];
 
 /* 2 + 3 * rounds + 1 instructions, whatever the compiler. */
 uint32_t spin_known(uint32_t rounds);

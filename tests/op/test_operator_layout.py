@@ -26,7 +26,7 @@ Array = NDArray[Any]
 def operands(sample: Sample) -> list[Array | None]:
     """Values for the inputs of a sample's node, with a leading sample axis."""
     (node,) = sample.graph.nodes
-    given = dict(zip(sample.graph.inputs, inputs_for(sample.graph), strict=True))
+    given = dict(zip(sample.graph.sources, inputs_for(sample.graph), strict=True))
     return [None if v is None else v.const[np.newaxis] if v.is_const else given[v] for v in node.inputs]
 
 

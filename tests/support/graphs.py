@@ -76,3 +76,8 @@ def random_graph(seed: int, nodes: int = 12) -> Graph:
     loose = [v for v in values if v not in used and v not in inputs]
     extra = [v for v in values if v in used and random.random() < 0.1]
     return Graph(f"random{seed}", inputs, loose[: int(random.integers(1, 3))] + extra, made)
+
+
+def without_states(graph: Graph) -> Graph:
+    """``graph`` with an input for what each state is found as, and an output for what it is left as."""
+    return Graph(graph.name, graph.sources, graph.results, graph.nodes)

@@ -12,14 +12,14 @@ COUNT = 4
 
 
 def inputs_for(graph: Graph) -> list[Array]:
-    """For each graph input ``COUNT`` sets of values along a new leading axis: two random ones, then the smallest
-    and the largest values of the type with the other extreme strewn in. Floats are moderate, -4 to 4, unless they
-    are quantized; so are plain integers, whose sums and products are to stay within their types, but those of operators
-    that take the ``whole_range``.
+    """For each graph input and state ``COUNT`` sets of values along a new leading axis: two random ones, then the
+    smallest and the largest values of the type with the other extreme strewn in. Floats are moderate, -4 to 4,
+    unless they are quantized; so are plain integers, whose sums and products are to stay within their types, but those
+    of operators that take the ``whole_range``.
     """
-    quantizes = any(value.type.quant is not None for value in graph.outputs)
+    quantizes = any(value.type.quant is not None for value in graph.results)
     whole = all(op_of(node).whole_range for node in graph.nodes)
-    return [_values(value.type, (graph.name, index), quantizes, whole) for index, value in enumerate(graph.inputs)]
+    return [_values(value.type, (graph.name, index), quantizes, whole) for index, value in enumerate(graph.sources)]
 
 
 def _values(type: TensorType, key: object, quantizes: bool, whole: bool) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -27,6 +27,7 @@ from microgen.ops.call import (
 )
 from microgen.plan.lifetime import SCRATCH_ALIGNMENT, TENSOR_ALIGNMENT, alignment
 from microgen.runtime import Session
+from tests.support.graphs import without_states
 from tests.support.stream_abi import Abi, Structs, layout, pack_scalar, size_and_alignment
 from tests.support.stream_cases import Buffer, Case, Invocation, Pointer
 from tests.support.tolerance import tolerance
@@ -114,20 +115,24 @@ class CaseMaker:
             yield from self.of_calls(sample, inputs, calls)
 
     def of_calls(self, sample: Sample, inputs: Sequence[Array], calls: Sequence[Call]) -> Iterator[Case]:
-        """Cases of calls that compute a one-node graph: for each set of inputs (leading axis of ``inputs``) the
-        calls as they are and once for each input that the output may be laid over; calls without scratch.
+        """Cases of calls that compute a one-node graph: for each set of inputs and states (leading axis of ``inputs``)
+        the calls as they are, once for each input that the output may be laid over, and with states updated in place;
+        calls without scratch.
         """
         (node,) = sample.graph.nodes
-        results = Session(sample.graph).run(inputs)
+        graph = without_states(sample.graph)
+        results = Session(graph).run(inputs)
         label = f"{node.op.name} {sample.id}"
         for i in range(len(inputs[0]) if inputs else 1):
-            given = {v: a[i] for v, a in zip(sample.graph.inputs, inputs, strict=True)}
-            made = [result[i] for result in results]
-            yield self._whole(f"{label} input {i}", node, calls, given, made, None)
+            given = {v: a[i] for v, a in zip(graph.inputs, inputs, strict=True)}
+            made = dict(zip(graph.outputs, (result[i] for result in results), strict=True))
+            yield self._whole(f"{label} input {i}", node, calls, given, made, {})
             for index in op_of(node).in_place(node):
                 if node.input(index) in given:
                     over = f"{label} input {i} in place of operand {index}"
-                    yield self._whole(over, node, calls, given, made, index)
+                    yield self._whole(over, node, calls, given, made, {0: index})
+            if states := dict(op_of(node).state_pairs(node)):
+                yield self._whole(f"{label} input {i} with states in place", node, calls, given, made, states)
         for index, call in enumerate(calls):
             has_context = any(isinstance(arg, Context) for arg in call.args)
             # A linked library does not look at the size of its scratch.
@@ -152,18 +157,19 @@ class CaseMaker:
         node: Node,
         calls: Sequence[Call],
         given: dict[Value, Array],
-        results: Sequence[Array],
-        over: int | None,
+        results: dict[Value, Array],
+        over: Mapping[int, int],
     ) -> Case:
         builder = Builder(self.functions, self.structs, self.abi)
         places = self._operands(builder, node, given)
         outputs: list[Pointer] = []
         operands = [v.const if v.is_const else given[v] for v in node.inputs if v is not None]
-        for index, (value, result) in enumerate(zip(node.outputs, results, strict=True)):
+        for index, value in enumerate(node.outputs):
+            result = results[value]
             expected = np.ascontiguousarray(result).tobytes()
             allowed = tolerance(result, operands)
-            if over is not None and index == 0:
-                place = places[node.input(over)]
+            if index in over:
+                place = places[node.input(over[index])]
                 shared = builder.buffers[place.buffer]
                 size = max(shared.size, len(expected))
                 assert shared.initial is not None

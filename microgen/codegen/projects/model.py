@@ -134,6 +134,11 @@ class ProjectModel:
         return self.networks[0].input_bytes
 
     @property
+    def transfer_bytes(self) -> int:
+        """Bytes that the emulator application collects before it writes them."""
+        return 1024 if self.board.ram_size >= 1 << 15 else 256
+
+    @property
     def arena_bytes(self) -> int:
         """Bytes of all arenas: of the largest where one is shared."""
         sizes = [network.view.arena_bytes for network in self.networks]

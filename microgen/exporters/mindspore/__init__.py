@@ -22,8 +22,9 @@ _TYPES = frozenset((DType.FLOAT32, DType.INT32, DType.INT64, DType.BOOL, DType.U
 def save(graph: Graph) -> bytes:
     """``graph`` as the bytes of a .mindir file; the same graph gives the same bytes.
 
-    Raises VerifyError for quantized tensors and for what no primitive expresses.
+    Raises VerifyError for quantized tensors, states and what no primitive expresses.
     """
+    graph.require_no_states("a .mindir file")
     for value in graph.values():
         if value.type.quant is not None or value.type.dtype not in _TYPES:
             hint = "Export the float model"

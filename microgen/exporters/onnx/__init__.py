@@ -14,7 +14,8 @@ def save(graph: Graph) -> bytes:
     An int8 tensor is the float operator's result behind QuantizeLinear and DequantizeLinear (QDQ), weights and biases
     are integers behind DequantizeLinear. Image operators, which ONNX has with channels in front, stand between
     transposes where their neighbours cannot follow. The same graph gives the same bytes. Raises VerifyError for a node
-    that ONNX cannot express.
+    that ONNX cannot express, and for states.
     """
+    graph.require_no_states("ONNX")
     data: bytes = Writer(graph).model().SerializeToString(deterministic=True)
     return data

@@ -6,11 +6,13 @@ How an operator is spelt in the format is said by its ``to_tflite``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from microgen.errors import VerifyError
+from microgen.exporters.tflite import states as tflite_states
 from microgen.mindir import Graph, Node, QuantParams, Value
 from microgen.ops.base import op_of
 from microgen.ops.tflite_form import Option, TFLiteForm
@@ -32,6 +34,40 @@ def write(graph: Graph) -> bytes:
     return _Writer(graph).file()
 
 
+def _numbered(inputs: Sequence[Value], outputs: Sequence[Value], operations: Sequence[_Operation]) -> dict[Value, int]:
+    """Tensor indices. A form may bring constants that the graph does not have (a shape, axes)."""
+    order: dict[Value, None] = dict.fromkeys(inputs)
+    for operation in operations:
+        order.update(dict.fromkeys(v for v in operation.form.inputs if v is not None))
+        order.update(dict.fromkeys(operation.outputs))
+    order.update(dict.fromkeys(outputs))
+    return {value: index for index, value in enumerate(order)}
+
+
+def _unique_names(inputs: Sequence[Value], outputs: Sequence[Value], others: Iterable[Value]) -> dict[Value, str]:
+    """Tensor names. Those of inputs and outputs come first: others give way to them."""
+    names: dict[Value, str] = {}
+    taken: set[str] = set()
+    for value in dict.fromkeys((*inputs, *outputs, *others)):
+        name, count = value.name, 1
+        while name in taken:
+            count += 1
+            name = f"{value.name}_{count}"
+        taken.add(name)
+        names[value] = name
+    return names
+
+
+def _ordinary(node: Node) -> tuple[Value, ...]:
+    """``node``'s outputs but what it leaves of states."""
+    left = {output for output, _ in op_of(node).state_pairs(node)}
+    return tuple(value for index, value in enumerate(node.outputs) if index not in left)
+
+
+def _operation(made: tuple[TFLiteForm, tuple[Value, ...]]) -> _Operation:
+    return _Operation(*made)
+
+
 def _form(node: Node) -> TFLiteForm:
     try:
         return op_of(node).to_tflite(node)
@@ -39,7 +75,7 @@ def _form(node: Node) -> TFLiteForm:
         raise VerifyError(error.what, where=error.where or node.label, hint=error.hint or _HINT) from None
 
 
-def _flexbuffer(options: Mapping[str, Option]) -> bytes:
+def _flexbuffer(options: Mapping[str, Option | str]) -> bytes:
     """A FlexBuffers map of integers."""
     from flatbuffers import flexbuffers
 
@@ -50,6 +86,19 @@ def _flexbuffer(options: Mapping[str, Option]) -> bytes:
     return bytes(builder.Finish())
 
 
+def _code(form: TFLiteForm) -> tuple[str, int, bool]:
+    """What an operator's code in the file tells."""
+    return form.operator, form.version, form.custom
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """One operator of the file. What a node leaves of the states that its operator keeps is not among ``outputs``."""
+
+    form: TFLiteForm
+    outputs: tuple[Value, ...]
+
+
 class _Writer:
     def __init__(self, graph: Graph) -> None:
         import flatbuffers
@@ -58,81 +107,72 @@ class _Writer:
         self._schema: Any = tflite
         self._builder: Any = flatbuffers.Builder(1 << 12)
         self._graph = graph
-        self._forms = [_form(node) for node in graph.nodes]
-        self._values = self._numbered()
-        self._names = self._unique_names()
+        self._variables = tflite_states.variables(graph)
+        stored = tflite_states.stored(graph, self._variables)
+        self._handles = {handle for handle, _ in stored}
+        self._main = [*map(_operation, tflite_states.reads(stored))]
+        self._main += [_Operation(_form(node), _ordinary(node)) for node in graph.nodes]
+        self._main += map(_operation, tflite_states.assignments(stored))
+        self._once = [*map(_operation, tflite_states.initialization(stored))]
         self._codes: dict[tuple[str, int, bool], int] = {}
-        for form in self._forms:
-            self._codes.setdefault((form.operator, form.version, form.custom), len(self._codes))
-
-    def _numbered(self) -> dict[Value, int]:
-        """Tensor indices. A form may bring constants that the graph does not have (a shape, axes)."""
-        order: dict[Value, None] = dict.fromkeys(self._graph.inputs)
-        for node, form in zip(self._graph.nodes, self._forms, strict=True):
-            order.update(dict.fromkeys(v for v in form.inputs if v is not None))
-            order.update(dict.fromkeys(node.outputs))
-        order.update(dict.fromkeys(self._graph.outputs))
-        return {value: index for index, value in enumerate(order)}
-
-    def _unique_names(self) -> dict[Value, str]:
-        """Tensor names. Those of inputs and outputs come first: others give way to them."""
-        names: dict[Value, str] = {}
-        taken: set[str] = set()
-        for value in dict.fromkeys((*self._graph.inputs, *self._graph.outputs, *self._values)):
-            name, count = value.name, 1
-            while name in taken:
-                count += 1
-                name = f"{value.name}_{count}"
-            taken.add(name)
-            names[value] = name
-        return names
+        for operation in (*self._main, *self._once):
+            self._codes.setdefault(_code(operation.form), len(self._codes))
+        # Buffer 0 is empty and serves every computed tensor.
+        self._buffers = [self._table("Buffer", {})]
 
     def file(self) -> bytes:
         """The file."""
-        # Buffer 0 is empty and serves every computed tensor.
-        buffers = [self._table("Buffer", {})]
-        tensors = []
-        for value in self._values:
-            index = 0
-            if value.data is not None:
-                index = len(buffers)
-                buffers.append(self._table("Buffer", {"Data": self._data(value.data.tobytes())}))
-            tensors.append(self._tensor(value, index))
-        operators = [
-            self._operator(form, node.outputs) for form, node in zip(self._forms, self._graph.nodes, strict=True)
-        ]
-        subgraph = self._table(
-            "SubGraph",
-            {
-                "Tensors": self._offsets(tensors),
-                "Inputs": self._indices(self._graph.inputs),
-                "Outputs": self._indices(self._graph.outputs),
-                "Operators": self._offsets(operators),
-                "Name": self._builder.CreateString("main"),
-            },
-        )
+        subgraphs = [self._subgraph("main", self._graph.inputs, self._graph.outputs, self._main)]
+        if self._once:
+            subgraphs.append(self._subgraph("once", (), (), self._once))
         codes = [self._operator_code(*code) for code in self._codes]
         model = self._table(
             "Model",
             {
                 "Version": _SCHEMA_VERSION,
                 "OperatorCodes": self._offsets(codes),
-                "Subgraphs": self._offsets([subgraph]),
+                "Subgraphs": self._offsets(subgraphs),
                 "Description": self._builder.CreateString("microgen"),
-                "Buffers": self._offsets(buffers),
+                "Buffers": self._offsets(self._buffers),
             },
         )
         self._builder.Finish(model, _IDENTIFIER)
         return bytes(self._builder.Output())
 
-    def _tensor(self, value: Value, buffer: int) -> int:
+    def _subgraph(
+        self, name: str, inputs: Sequence[Value], outputs: Sequence[Value], operations: Sequence[_Operation]
+    ) -> int:
+        numbers = _numbered(inputs, outputs, operations)
+        names = _unique_names(inputs, outputs, numbers)
+        tensors = []
+        for value in numbers:
+            index = 0
+            if value.data is not None:
+                index = len(self._buffers)
+                self._buffers.append(self._table("Buffer", {"Data": self._data(value.data.tobytes())}))
+            tensors.append(self._tensor(value, names[value], index))
+        made = [self._operator(operation, numbers) for operation in operations]
+        return self._table(
+            "SubGraph",
+            {
+                "Tensors": self._offsets(tensors),
+                "Inputs": self._indices(inputs, numbers),
+                "Outputs": self._indices(outputs, numbers),
+                "Operators": self._offsets(made),
+                "Name": self._builder.CreateString(name),
+            },
+        )
+
+    def _tensor(self, value: Value, name: str, buffer: int) -> int:
         fields: dict[str, Any] = {
-            "Name": self._builder.CreateString(self._names[value]),
+            "Name": self._builder.CreateString(name),
             "Shape": self._numbers(value.shape, np.int32),
-            "Type": getattr(self._schema.TensorType, value.type.dtype.name),
+            "Type": getattr(self._schema.TensorType, "RESOURCE" if value in self._handles else value.type.dtype.name),
             "Buffer": buffer,
             "HasRank": True,
         }
+        if value in self._variables:
+            fields["IsVariable"] = True
         if value.type.quant is not None:
             fields["Quantization"] = self._quantization(value.type.quant)
         return self._table("Tensor", fields)
@@ -164,11 +204,12 @@ class _Writer:
         }
         return self._table("OperatorCode", fields)
 
-    def _operator(self, form: TFLiteForm, outputs: Sequence[Value]) -> int:
+    def _operator(self, operation: _Operation, numbers: Mapping[Value, int]) -> int:
+        form = operation.form
         fields = {
-            "OpcodeIndex": self._codes[form.operator, form.version, form.custom],
-            "Inputs": self._indices(form.inputs),
-            "Outputs": self._indices(outputs),
+            "OpcodeIndex": self._codes[_code(form)],
+            "Inputs": self._indices(form.inputs, numbers),
+            "Outputs": self._indices(operation.outputs, numbers),
         }
         if form.custom and form.options:
             fields["CustomOptions"] = self._data(_flexbuffer(form.options))
@@ -187,11 +228,13 @@ class _Writer:
             getattr(self._schema, f"{name}Add{field}")(self._builder, value)
         return int(getattr(self._schema, f"{name}End")(self._builder))
 
-    def _option(self, value: Option) -> Any:
+    def _option(self, value: Option | str) -> Any:
+        if isinstance(value, str):
+            return self._builder.CreateString(value)
         return self._numbers(value, np.int32) if isinstance(value, tuple) else value
 
-    def _indices(self, values: Iterable[Value | None]) -> int:
-        return self._numbers([-1 if value is None else self._values[value] for value in values], np.int32)
+    def _indices(self, values: Iterable[Value | None], numbers: Mapping[Value, int]) -> int:
+        return self._numbers([-1 if value is None else numbers[value] for value in values], np.int32)
 
     def _numbers(self, values: Sequence[float], dtype: type[np.generic]) -> int:
         return int(self._builder.CreateNumpyVector(np.array(values, dtype)))
