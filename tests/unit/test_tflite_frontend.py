@@ -479,7 +479,9 @@ def _files(operator_class: Any) -> list[bytes]:
     return files
 
 
-@pytest.mark.parametrize("operator_class", [o for o in operators() if o.tflite or o.tflite_custom], ids=lambda o: o.name)
+@pytest.mark.parametrize(
+    "operator_class", [o for o in operators() if o.tflite or o.tflite_custom], ids=lambda o: o.name
+)
 def test_mutated_operators(operator_class: Any) -> None:
     """Small files are nearly all structure: mutations reach every operator's options and operands."""
     files = _files(operator_class)
