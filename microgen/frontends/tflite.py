@@ -255,7 +255,7 @@ class _Importer:
         if operator is None:
             raise _UnknownOperatorError("this operator is not supported")
         inputs = tuple(None if index is None else self._usable(index) for index in layer.inputs)
-        outputs = tuple(self._usable(index) for index in layer.outputs)
+        outputs = tuple(self._result(index) for index in layer.outputs)
         kept = self._variables(layer, operator.tflite_states)
         found = [inputs[place] for place in kept]
         outputs += tuple(Value(f"{value.name}/left", value.type) for value in found if value is not None)
@@ -277,6 +277,12 @@ class _Importer:
         for value, index in zip(outputs[len(layer.outputs) :], kept.values(), strict=True):
             self._states.leave(index, value)
         return node
+
+    def _result(self, index: int) -> Value:
+        if self._tensors.is_variable(index):
+            name = _short(self._tensors.name(index))
+            raise _RefusedError(f"its result {name!r} is a variable, kept from one invocation to the next")
+        return self._usable(index)
 
     def _variables(self, layer: _Layer, places: Sequence[int]) -> dict[int, int]:
         """The tensor's index for each input, by its place, that the operator keeps."""
