@@ -124,6 +124,9 @@ class Model:
         with its inputs (constants as they are, without samples) or outputs (absent ones left out), which may be kept
         but not written to; what they raise ends the call. Operators then run one by one, on the path that each belongs
         to. Raises InputError for arrays that do not fit, UsageError before ``build``.
+
+        Of a model that keeps tensors between invocations the samples are a stream, which goes on with the next call
+        until ``reset``; calls then take turns.
         """
         if inputs is not None:
             return self._built().run(inputs, before, after)
@@ -133,8 +136,13 @@ class Model:
                 tensor.set(array)
             return results
 
+    def reset(self) -> None:
+        """Let the next sample be the first of a stream; of no effect on a model that keeps nothing between samples."""
+        self._built().reset()
+
     def predict_async(self, inputs: Inputs) -> Future[list[Array]]:
-        """``predict`` on another thread; at most as many at once as the context has threads.
+        """``predict`` on another thread; at most as many at once as the context has threads, of a model that keeps
+        tensors between invocations one, in the order of the calls.
 
         The arrays must stay as they are until the future is done. What ``predict`` would raise, the future does.
         """
@@ -142,7 +150,8 @@ class Model:
             program = self._built()
             # A forked process has its parent's pool, but not the threads.
             if self._pool is None or self._pool_process != os.getpid():
-                self._pool = ThreadPoolExecutor(program.threads, thread_name_prefix="microgen")
+                threads = 1 if program.graph.states else program.threads
+                self._pool = ThreadPoolExecutor(threads, thread_name_prefix="microgen")
                 self._pool_process = os.getpid()
             return self._pool.submit(program.run, inputs)
 

@@ -107,10 +107,11 @@ def _on_host_c(compiled: Compiled, inputs: Sequence[Array]) -> Observation:
 def _by_operator(path: str, compiled: Compiled, exact: bool, inputs: Sequence[Array]) -> Observation:
     graph = restored(compiled.graph)
     model = Model(graph).build(Context((path,)))
-    found: dict[str, list[Array]] = {}
+    found: dict[str, list[list[Array]]] = {}
 
     def after(node: Node, outputs: Sequence[Array]) -> None:
-        found[node.name] = [np.array(a) for a in outputs]
+        # Once for all samples, or once for each of a stream.
+        found.setdefault(node.name, []).append([np.array(a) for a in outputs])
 
     model.predict(inputs, after=after)
     arrays: dict[Place, Array] = {}
@@ -118,7 +119,8 @@ def _by_operator(path: str, compiled: Compiled, exact: bool, inputs: Sequence[Ar
         value = compiled.graph.nodes[layer].outputs[number]
         node = graph.producer(value)
         assert node is not None
-        arrays[layer, number] = found[node.name][node.outputs.index(value)][:, None]
+        parts = [outputs[node.outputs.index(value)] for outputs in found[node.name]]
+        arrays[layer, number] = np.concatenate(parts)[:, None]
     return Observation(path, arrays, exact)
 
 
@@ -140,7 +142,7 @@ def on_emulator(path: str, compiled: Compiled, inputs: Sequence[Array]) -> Obser
                 outputs,
                 trace=types,
                 seen=seen,
-                repeat=_REPEAT,
+                repeat=1 if compiled.graph.states else _REPEAT,
                 poison=True,
                 network=compiled.index,
             )

@@ -284,7 +284,7 @@ def prepend(front_end: FrontEnd, model: Graph) -> Graph:
     shaped = Value("frontend/shaped", TensorType(DType.INT16, target.shape, front_end.quant))
     nodes.append(Node(Reshape(target.shape), (front.outputs[0],), (shaped,), shaped.name))
     nodes += _converted(shaped, target)
-    joined = Graph(model.name, front.inputs, model.outputs, [*nodes, *model.nodes])
+    joined = Graph(model.name, front.inputs, model.outputs, [*nodes, *model.nodes], model.states)
     verify(joined)
     return joined
 

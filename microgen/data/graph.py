@@ -75,7 +75,7 @@ def prepend_pixels(pipeline: Pipeline, model: Graph, height: int, width: int) ->
     front = to_graph(pipeline, height, width, target.type)
     last = front.nodes[-1]
     nodes = [*front.nodes[:-1], Node(last.op, last.inputs, (target,), last.name), *model.nodes]
-    joined = Graph(model.name, front.inputs, model.outputs, nodes)
+    joined = Graph(model.name, front.inputs, model.outputs, nodes, model.states)
     verify(joined)
     return joined
 

@@ -135,7 +135,7 @@ def offload(graph: Graph, target: NpuTarget) -> Offloaded:
     for index, (nodes, op) in enumerate(parts):
         node = Node(op, op.layers.inputs, op.layers.outputs, f"npu_{index}")
         replaced.update(dict.fromkeys(nodes, node))
-    offloaded = Graph(graph.name, graph.inputs, graph.outputs, in_order(graph, replaced))
+    offloaded = Graph(graph.name, graph.inputs, graph.outputs, in_order(graph, replaced), graph.states)
     verify(offloaded)
     return Offloaded(offloaded, refusals)
 

@@ -112,4 +112,4 @@ def restored(graph: Graph) -> Graph:
     nodes: list[Node] = []
     for node in graph.nodes:
         nodes += node.op.layers.nodes if isinstance(node.op, EthosU) else [node]
-    return Graph(graph.name, graph.inputs, graph.outputs, nodes)
+    return Graph(graph.name, graph.inputs, graph.outputs, nodes, graph.states)

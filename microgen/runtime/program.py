@@ -15,13 +15,17 @@ from microgen.mindir import Array, Graph, Node, Value
 from microgen.ops.base import op_of
 from microgen.runtime.delegate import Delegate, Executable
 from microgen.runtime.partition import Part, assign, partition, subgraph
-from microgen.runtime.session import checked_inputs
+from microgen.runtime.session import checked_inputs, initial_states
 
 Hook = Callable[[Node, Sequence[Array]], None]
 
 
 class Program:
-    """Each part of ``graph`` compiled by the delegate that claims it. It never changes: any thread may run it."""
+    """Each part of ``graph`` compiled by the delegate that claims it. It never changes: any thread may run it.
+
+    But for what the graph keeps from one invocation to the next: that belongs to the program, which then runs one call
+    after the other.
+    """
 
     def __init__(self, graph: Graph, delegates: Sequence[Delegate], threads: int) -> None:
         """``delegates`` in order of preference, the last of which takes everything. Raises what they raise."""
@@ -32,18 +36,50 @@ class Program:
         self._work = _compiled(self.parts, threads)
         self._single: dict[Node, list[_Compiled]] = {}
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        self._kept = initial_states(graph)
+
+    def reset(self) -> None:
+        """Let the next invocation find the initial states."""
+        with self._turn:
+            self._kept = initial_states(self.graph)
 
     def run(self, inputs: object, before: Hook | None = None, after: Hook | None = None) -> list[Array]:
         """See ``Model.predict``."""
         state = self._state(inputs)
+        if self.graph.states:
+            return self._stream(state, before, after)
+        self._execute(state, before, after)
+        return self._outputs(state)
+
+    def _execute(self, state: _State, before: Hook | None, after: Hook | None) -> None:
         if before is None and after is None:
             _execute(self._work, state)
         else:
             self._run_each(state, before, after)
-        return self._outputs(state)
+
+    def _stream(self, samples: _State, before: Hook | None, after: Hook | None) -> list[Array]:
+        """One sample after the other; each finds what the one before has left. One that fails leaves nothing."""
+        parts = [[np.empty((0, *v.shape), v.type.dtype.numpy) for v in self.graph.outputs]]
+        with self._turn:
+            for i in range(samples.samples):
+                values = {value: array[i : i + 1] for value, array in samples.values.items()}
+                values |= {state.before: self._kept[state.name][np.newaxis] for state in self.graph.states}
+                one = _State(1, values)
+                self._execute(one, before, after)
+                parts.append(self._outputs(one))
+                self._kept = {
+                    s.name: (s.after.const if s.after.is_const else values[s.after][0]) for s in self.graph.states
+                }
+        return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
     def stages(self, count: int) -> list[Callable[..., object]]:
-        """At most ``count`` functions of about equal work: from inputs to states, from state to state, to outputs."""
+        """At most ``count`` functions of about equal work: from inputs to states, from state to state, to outputs.
+
+        One function if the graph keeps something: an item can only begin when the one before is done.
+        """
+        if self.graph.states:
+            return [self.run]
         owner = {a.node: a for a in self.assignments}
         segments = _segments([node for part in self.parts for node in part.graph.nodes], count)
         stages: list[Callable[..., object]] = []
@@ -80,7 +116,7 @@ class Program:
     def _outputs(self, state: _State) -> list[Array]:
         """Arrays of the caller's own: not the inputs, not constants, not one array twice."""
         results: list[Array] = []
-        taken = set(self.graph.inputs)
+        taken = set(self.graph.sources)
         for value in self.graph.outputs:
             if value.is_const:
                 array = np.broadcast_to(value.const, (state.samples, *value.shape)).copy()
