@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from microgen import advice, codegen, fit, frontends, npu, packs
+from microgen import advice, codegen, commandline, fit, frontends, npu, packs
 from microgen.boards import Board
 from microgen.codegen.cmsis_nn import VERSIONS
 from microgen.data.audio import FrontEnd, prepend
@@ -69,7 +69,8 @@ class Options:
     of the board (``microgen.placement``); ``api`` is ``native`` or another interface that the code gets besides;
     ``share_arena``: several networks work in one arena, one after the other. ``frontend`` makes the model's input from
     samples of sound, which are then what the device is given, ``pixels`` makes it from a raw picture. ``npu`` is an
-    Ethos-U that computes what it can.
+    Ethos-U that computes what it can. ``command`` are the words behind ``microgen compile`` that said all this, for the
+    project's README; without them it has what can be told from the options.
     """
 
     name: str | None = None
@@ -90,6 +91,7 @@ class Options:
     npu: npu.NpuTarget | None = None
     frontend: FrontEnd | None = None
     pixels: RawPixels | None = None
+    command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kernels not in KERNELS:
@@ -338,6 +340,7 @@ def _generated(prepared: Sequence[_Prepared], board: Board, options: Options) ->
             placement=options.place,
             share_arena=options.share_arena,
             npu="" if options.npu is None else options.npu.accelerator,
+            command=options.command or _command([p.network for p in prepared], board, options),
             facts={
                 "kernels": options.kernels,
                 "cmsis_nn": str(library.tree.version) if isinstance(library, codegen.Linked) else BUNDLED,
@@ -350,6 +353,11 @@ def _generated(prepared: Sequence[_Prepared], board: Board, options: Options) ->
         ),
     )
     return tuple(replace(c, files=files) for c in compiled)
+
+
+def _command(networks: Sequence[codegen.NetworkInput], board: Board, options: Options) -> tuple[str, ...]:
+    files, names = [network.model_file for network in networks], [network.name for network in networks]
+    return tuple(commandline.words(options, Options(), files, names, board.name))
 
 
 def _names(model_files: Sequence[str], given: str | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from microgen import project
 from microgen.advice import explained
 from microgen.arrays import read_inputs
+from microgen.cli.again import Remembering, given_again
 from microgen.cli.app import app
 from microgen.cli.output import ERRORS, Report, rearrangement
 from microgen.cli.parameters import (
@@ -36,7 +38,7 @@ from microgen.target.regions import linked_regions
 from microgen.target.toolchain import BuildResult, build_project, measure_model, model_objects, next_step
 
 
-@app.command("compile")
+@app.command("compile", cls=Remembering)
 @models_argument
 @board_options("Board name (see: microgen boards) or a .toml file.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the project.")
@@ -52,7 +54,7 @@ def compile_command(
 ) -> None:
     """Compile MODEL into a C project; several models into one."""
     report = Report(json_target)
-    networks = compiled_models(models, board_of(board, device), options_of(options))
+    networks = compiled_models(models, board_of(board, device), replace(options_of(options), command=given_again()))
     removed = project.write_project(networks[0].files, output)
     arena = int(networks[0].manifest["arena"]["bytes"])
     facts = [_network_facts(network) for network in networks]

@@ -92,8 +92,7 @@ def generate(networks: Sequence[NetworkInput], board: Board, options: ProjectOpt
                 "project": project,
                 "library": tree,
                 "hints": [writer.hint(project) for writer in writers],
-                "projects": [writer.name for writer in writers],
-                "api": options.api,
+                "command": options.command or (*(n.model_file for n in networks), "--board", board.name),
             },
         ),
     }

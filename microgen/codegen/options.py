@@ -66,6 +66,7 @@ class ProjectOptions:
     ``microgen.codegen.apis``; ``optimize`` is one of OPTIMIZE; ``placement`` overrides the board's memory regions (see
     ``microgen.placement``). ``stack_bytes`` is the size of the application's stack. ``share_arena``: several networks
     work in one arena, one after the other. ``npu`` names the accelerator that the networks use, "" without one.
+    ``command`` are the words behind ``microgen compile`` that make the project again, without its folder.
     ``facts`` are added to the manifest's options (they must be JSON).
 
     Raises UsageError for an unknown ``optimize`` and for a stack that is not a multiple of 8 of at least 512 bytes.
@@ -79,6 +80,7 @@ class ProjectOptions:
     placement: Mapping[str, str] = field(default_factory=dict)
     share_arena: bool = False
     npu: str = ""
+    command: tuple[str, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
