@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "exporters": {"errors", "mindir", "ops", "frontends"},
     "passes": {"errors", "mindir", "ops"},
     "npu": {"errors", "arith", "mindir", "ops", "frontends", "exporters", "runtime"},
+    "tosa": {"errors", "mindir", "ops"},
     "plan": {"errors", "mindir", "ops"},
     "runtime": {"errors", "mindir", "ops"},
     "data": {"errors", "arith", "arrays", "mindir", "ops", "passes", "runtime"},
