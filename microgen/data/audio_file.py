@@ -55,10 +55,6 @@ def parse_front_end(content: str, where: str) -> FrontEnd:
     given: dict[str, Any] = {}
     for key, value, line in _pairs(content, where):
         place = f"{where}, line {line}: {one_line(key, 80)}"
-        if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"Keys are {', '.join(_KEYS)}"
-            raise InputError("is not a key of a front end", where=place, hint=hint)
         if key in lines:
             raise InputError(f"stands twice, first in line {lines[key]}", where=place)
         try:
@@ -107,8 +103,14 @@ def _pairs(content: str, where: str) -> list[tuple[str, Any, int]]:
         pairs = []
         for key, value in root.value:
             line = key.start_mark.line + 1
+            name = str(key.value)
+            place = f"{where}, line {line}: {one_line(name, 80)}"
+            if name not in _KEYS:
+                near = difflib.get_close_matches(name, _KEYS, 1)
+                hint = f"Did you mean {near[0]}?" if near else f"Keys are {', '.join(_KEYS)}"
+                raise InputError("is not a key of a front end", where=place, hint=hint)
             if not (isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode)):
-                raise InputError("must be a plain value", where=f"{where}, line {line}: {one_line(str(key.value), 80)}")
+                raise InputError("must be a plain value", where=place)
             pairs.append((str(key.value), made.construct_object(value), line))
         return pairs
     except yaml.YAMLError as error:

@@ -214,6 +214,7 @@ def test_a_file(tmp_path: Path) -> None:
     ("text", "where", "what"),
     [
         ("kind: mfcc\nbandz: 4", "f, line 2: bandz", "is not a key"),
+        ("frontend:\n  kind: mfcc", "f, line 1: frontend", "is not a key"),
         ("bands: many", "f, line 1: bands", "must be an integer, not 'many'"),
         ("bands: 3\nbands: 4", "f, line 2: bands", "stands twice, first in line 1"),
         ("bands: [3]", "f, line 1: bands", "must be a plain value"),
