@@ -136,7 +136,7 @@ class ProjectModel:
     @property
     def transfer_bytes(self) -> int:
         """Bytes that the emulator application collects before it writes them."""
-        return 1024 if self.board.ram_size >= 1 << 15 else 256
+        return 1024 if self.board.ram_size > 1 << 14 else 256
 
     @property
     def arena_bytes(self) -> int:
