@@ -19,6 +19,7 @@ from microgen.errors import InputError, one_line
 from microgen.mindir import Array, DType, TensorType
 
 _MAX_BYTES = 1 << 31
+_MAX_TEXT_BYTES = 1 << 22
 
 # What zipfile, its decompressors and NumPy's reader of headers raise for files that are not as they should be:
 # NotImplementedError and RuntimeError are zipfile's for what it cannot unpack and for encrypted files.
@@ -62,7 +63,7 @@ def read_inputs(
             where=str(path),
             hint=f"Name the arrays after the model's inputs: {wanted}",
         )
-    arrays = [_fit(_arranged(chosen[name], t, (layouts or {}).get(name)), name, t, path) for name, t in ports]
+    arrays = [fit_array(chosen[name], name, t, path, (layouts or {}).get(name)) for name, t in ports]
     counts = {len(a) for a in arrays}
     if len(counts) != 1:
         raise InputError(f"inputs have different numbers of samples: {sorted(counts)}", where=str(path))
@@ -73,6 +74,24 @@ def read_arrays(path: Path, only: str) -> Mapping[str, Array]:
     """The arrays of a .npz file by name, or that of a .npy file under the name ``only``. Raises InputError."""
     found = _load(path)
     return {only: found["x"]} if len(found) == 1 and "x" in found else found
+
+
+def read_texts(path: Path) -> Mapping[str, tuple[str, ...]]:
+    """The arrays of text in a .npz file, flattened, by name; none in other files. Raises InputError."""
+    try:
+        if not zipfile.is_zipfile(path):
+            return {}
+        with zipfile.ZipFile(path) as archive:
+            members = [i for i in archive.infolist() if i.filename.endswith(".npy") and i.file_size <= _MAX_TEXT_BYTES]
+            return {
+                i.filename[:-4]: tuple(str(word) for word in _member(archive, i).reshape(-1))
+                for i in members
+                if _holds(archive, i, "U")
+            }
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror or error})", where=str(path)) from None
+    except _DAMAGED as error:
+        raise InputError(f"is damaged ({one_line(str(error), 100)})", where=str(path)) from None
 
 
 def _load(path: Path) -> Mapping[str, Array]:
@@ -89,7 +108,7 @@ def _load(path: Path) -> Mapping[str, Array]:
                 if sum(info.file_size for info in archive.infolist()) > _MAX_BYTES:
                     raise InputError("is larger than 2 GiB", where=str(path))
                 members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
-                return {i.filename[:-4]: _member(archive, i) for i in members if _is_numeric(archive, i)}
+                return {i.filename[:-4]: _member(archive, i) for i in members if _holds(archive, i, "biuf")}
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", where=str(path)) from None
     except _DAMAGED as error:
@@ -99,14 +118,16 @@ def _load(path: Path) -> Mapping[str, Array]:
     )
 
 
-def _is_numeric(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
-    """Whether a .npy file of an archive holds numbers; ValueError if its header promises more than there is of it."""
+def _holds(archive: zipfile.ZipFile, info: zipfile.ZipInfo, kinds: str) -> bool:
+    """Whether a .npy file of an archive holds elements of these kinds (NumPy's letters); ValueError if its header
+    promises more than there is of it.
+    """
     with archive.open(info) as stream:
         version = np.lib.format.read_magic(stream)
         if version not in _HEADERS:
             return False
         shape, _, dtype = _HEADERS[version](stream)
-    if dtype.kind not in "biuf":
+    if dtype.kind not in kinds:
         return False
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > info.file_size:
         raise ValueError(f"{info.filename} is shorter than its header says")
@@ -144,7 +165,12 @@ def _arranged(array: Array, t: TensorType, layout: tuple[int, ...] | None) -> Ar
     return array
 
 
-def _fit(array: Array, name: str, t: TensorType, path: Path) -> Array:
+def fit_array(array: Array, name: str, t: TensorType, path: Path | str, layout: tuple[int, ...] | None = None) -> Array:
+    """``array`` as [samples, *shape] in the element type of a port, as ``read_inputs`` makes it.
+
+    ``path`` is for errors. Raises InputError.
+    """
+    array = _arranged(array, t, layout)
     where = f"{path}, input {name}"
     batch_of_one = t.shape[:1] == (1,)
     if array.shape == t.shape:

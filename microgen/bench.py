@@ -13,6 +13,7 @@ from microgen.boards import Board
 from microgen.compiler import Compiled
 from microgen.device import input_blob, run_firmware
 from microgen.errors import UsageError
+from microgen.npu.cosimulation import simulated_npu
 from microgen.ops.base import op_of
 from microgen.project import check_limits, write_project
 from microgen.target.counting import METHODS, counting_method
@@ -32,7 +33,8 @@ class Layer:
     """A layer's part: ``instructions`` of the second invocation, from its first call to that of the next layer.
 
     What runs before the first call counts for the first layer that calls, what runs after the last for the last;
-    a view has no call and no instructions.
+    a view has no call and no instructions. ``npu_cycles`` is what an NPU needs besides for its part of a network, as
+    its compiler estimates it; it is not measured.
     """
 
     index: int
@@ -41,6 +43,7 @@ class Layer:
     kernel: str
     macs: int
     instructions: int
+    npu_cycles: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The documented JSON object."""
@@ -132,6 +135,7 @@ def bench_board(compiled: Compiled, *, samples: int = 1, verify: bool = True, sa
             ", ".join(dict.fromkeys(call.function for call in step.calls)) or "view",
             op_of(step.node).macs(step.node),
             by_layer.get(index, 0),
+            op_of(step.node).npu_cycles,
         )
         for index, step in enumerate(compiled.plan.steps)
     )
@@ -170,7 +174,8 @@ def instructions_by_layer(
         return layers[line - 1] if 0 < line <= len(layers) else None
 
     function = f"{compiled.name}_invoke"
-    return [*count_layers(board, build.elf, files, function, layer_at, method=method)]
+    with simulated_npu(files):
+        return [*count_layers(board, build.elf, files, function, layer_at, method=method)]
 
 
 def layers_by_line(source: str) -> list[int | None]:

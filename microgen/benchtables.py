@@ -116,6 +116,17 @@ def by_operator(figures: Sequence[Figures]) -> tuple[Columns, Rows]:
     return columns, rows
 
 
+def by_npu(figures: Figures) -> tuple[Columns, Rows]:
+    """A row per part of the network that an NPU computes; none without an NPU."""
+    columns = [("part", False), ("MACs", True), ("cycles", True), ("MACs/cycle", True)]
+    rows = [
+        [layer.name, f"{layer.macs:,}", f"{layer.npu_cycles:,}", f"{layer.macs / max(1, layer.npu_cycles):.1f}"]
+        for layer in figures.layers
+        if layer.npu_cycles is not None
+    ]
+    return columns, rows
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A figure then and now; one of them is None where only the other run has it."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from microgen import advice, codegen, fit, frontends, packs
+from microgen import advice, codegen, commandline, fit, frontends, npu, packs
 from microgen.boards import Board
 from microgen.codegen.cmsis_nn import VERSIONS
+from microgen.data.audio import FrontEnd, prepend
+from microgen.data.graph import RawPixels
 from microgen.errors import InputError, UnsupportedError, UsageError, one_line
 from microgen.example import make_example
 from microgen.frontends.options import ImportOptions
@@ -28,6 +31,21 @@ from microgen.quantize.observe import Progress, silent
 
 # Far above any model for a microcontroller; keeps a mistaken path from filling the memory.
 MAX_MODEL_BYTES = 1 << 28
+_SPELLINGS = str.maketrans(
+    {
+        "ä": "ae",
+        "ö": "oe",
+        "ü": "ue",
+        "ß": "ss",
+        "æ": "ae",
+        "ø": "oe",
+        "œ": "oe",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+    }
+)
 _MAX_NAME = 40
 
 
@@ -49,7 +67,10 @@ class Options:
     ``io_layout`` is ``channels-last``, as the device computes, or ``source``: inputs and outputs keep the model file's
     order of dimensions, at the price of a transposition. ``place`` puts weights, arena or code into a memory region
     of the board (``microgen.placement``); ``api`` is ``native`` or another interface that the code gets besides;
-    ``share_arena``: several networks work in one arena, one after the other.
+    ``share_arena``: several networks work in one arena, one after the other. ``frontend`` makes the model's input from
+    samples of sound, which are then what the device is given, ``pixels`` makes it from a raw picture. ``npu`` is an
+    Ethos-U that computes what it can. ``command`` are the words behind ``microgen compile`` that said all this, for the
+    project's README; without them it has what can be told from the options.
     """
 
     name: str | None = None
@@ -67,6 +88,10 @@ class Options:
     place: Mapping[str, str] = field(default_factory=dict)
     api: str = codegen.NATIVE
     share_arena: bool = False
+    npu: npu.NpuTarget | None = None
+    frontend: FrontEnd | None = None
+    pixels: RawPixels | None = None
+    command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kernels not in KERNELS:
@@ -99,7 +124,8 @@ class Compiled:
     and the project.
 
     ``layouts`` tells of each input and output, by name, whose dimensions were rearranged for the device: compiled =
-    source.transpose(permutation). ``index`` is the network's number in the project.
+    source.transpose(permutation). ``index`` is the network's number in the project. ``offloaded`` says what the NPU
+    computes, where there is one.
     """
 
     source: Graph
@@ -109,6 +135,7 @@ class Compiled:
     files: Mapping[str, bytes]
     layouts: Mapping[str, Permutation] = field(default_factory=dict)
     index: int = 0
+    offloaded: npu.Offloaded | None = None
 
     @property
     def graph(self) -> Graph:
@@ -179,20 +206,57 @@ def compile_models(
 
     ``options.name`` then gives the names separated by commas. Raises UsageError for options that serve one model only.
     """
-    if len(paths) > 1 and (options.calibration is not None or options.input_shapes):
-        flag = "--calibration" if options.calibration is not None else "--input-shape"
+    single = (
+        ("--calibration", options.calibration is not None),
+        ("--frontend", options.frontend is not None),
+        ("--pixels", options.pixels is not None),
+        ("--input-shape", bool(options.input_shapes)),
+    )
+    flag = next((name for name, given in single if given), None)
+    if len(paths) > 1 and flag is not None:
         raise UsageError("serves one model only", where=flag, hint="Prepare each with quantize or convert first")
     names = _names([path.name for path in paths], options.name)
     prepared = []
     for path, name in zip(paths, names, strict=True):
-        data = read_model(path)
-        source = _load(path, data, options.input_shapes)
-        if options.calibration is not None:
-            source = quantize_graph(source, options.calibration, options.quantization, progress=progress).graph
-        sha256 = hashlib.sha256(data).hexdigest()
-        channels_first = frontends.is_channels_first(path, data)
-        prepared.append(_prepare(source, board, options, name, path.name, sha256, channels_first))
+        read = read_source(path, options, progress)
+        prepared.append(_prepare(read.graph, board, options, name, path.name, read.sha256, read.channels_first))
     return _generated(prepared, board, options)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model file's graph, quantized where that was asked for; what else ``compile_graph`` wants to know of it."""
+
+    graph: Graph
+    model_file: str
+    sha256: str
+    channels_first: bool
+
+
+def read_source(path: Path, options: Options = Options(), progress: Progress = silent) -> Source:
+    """The model file at ``path``, quantized where ``options`` has calibration samples, behind the
+    front end where it has one; errors as ``compile_model``.
+    """
+    data = read_model(path)
+    graph = _load(path, data, options.input_shapes)
+    if options.calibration is not None:
+        graph = quantize_graph(graph, options.calibration, options.quantization, progress=progress).graph
+    if options.frontend is not None:
+        graph = prepend(options.frontend, graph)
+    if options.pixels is not None:
+        graph = options.pixels.before(graph)
+    return Source(graph, path.name, hashlib.sha256(data).hexdigest(), frontends.is_channels_first(path, data))
+
+
+def device_form(
+    source: Graph, channels_first: bool, options: Options = Options()
+) -> tuple[Graph, Mapping[str, Permutation]]:
+    """The optimized graph with its interface as the device has it, and the ``layouts`` of ``Compiled``."""
+    graph = optimize(source)
+    if not channels_first or options.io_layout != "channels-last":
+        return graph, {}
+    graph, layouts = absorb_border_transposes(graph)
+    return optimize(graph), layouts
 
 
 def compile_graph(
@@ -207,7 +271,7 @@ def compile_graph(
     """Compile a graph; ``model_file`` and ``sha256`` name its origin in the generated files.
 
     ``channels_first``: transpositions at the graph's border come from the format that it was read from, and may become
-    part of the interface.
+    part of the interface. A front end that ``options`` has is in the graph already (``read_source`` joins it).
     """
     (name,) = _names([model_file], options.name)
     prepared = _prepare(source, board, options, name, model_file, sha256, channels_first)
@@ -220,18 +284,17 @@ class _Prepared:
 
     source: Graph
     network: codegen.NetworkInput
+    offloaded: npu.Offloaded | None
 
 
 def _prepare(
     source: Graph, board: Board, options: Options, name: str, model_file: str, sha256: str, channels_first: bool
 ) -> _Prepared:
-    graph = optimize(source)
-    layouts: Mapping[str, Permutation] = {}
-    if channels_first and options.io_layout == "channels-last":
-        graph, layouts = absorb_border_transposes(graph)
-        graph = optimize(graph)
+    graph, layouts = device_form(source, channels_first, options)
     if problems := device_problems(graph):
         raise UnsupportedError(problems)
+    offloaded = None if options.npu is None else npu.offload(graph, options.npu)
+    graph = graph if offloaded is None else offloaded.graph
     order_recurrences(graph)
     if options.optimize == "ram":
         schedule(graph)
@@ -240,7 +303,9 @@ def _prepare(
     plan = make_plan(graph, Target(isa, _library(options)))
     check(plan)
     example = make_example(graph) if codegen.needs_example(options.projects, board) else None
-    return _Prepared(source, codegen.NetworkInput(plan, name, model_file, sha256, layouts, example))
+    notes = {} if options.frontend is None else {"samples": options.frontend.description}
+    network = codegen.NetworkInput(plan, name, model_file, sha256, layouts, example, notes=notes)
+    return _Prepared(source, network, offloaded)
 
 
 def _library(options: Options) -> codegen.Linked | None:
@@ -254,7 +319,7 @@ def _library(options: Options) -> codegen.Linked | None:
 
 def _generated(prepared: Sequence[_Prepared], board: Board, options: Options) -> tuple[Compiled, ...]:
     compiled = [
-        Compiled(p.source, p.network.plan, board, p.network.name, {}, p.network.layouts, index)
+        Compiled(p.source, p.network.plan, board, p.network.name, {}, p.network.layouts, index, p.offloaded)
         for index, p in enumerate(prepared)
     ]
     kept = [p.network.name for p in prepared if p.network.plan.graph.states]
@@ -275,16 +340,25 @@ def _generated(prepared: Sequence[_Prepared], board: Board, options: Options) ->
             stack_bytes=options.stack_bytes,
             placement=options.place,
             share_arena=options.share_arena,
+            npu="" if options.npu is None else options.npu.accelerator,
+            command=options.command or _command([p.network for p in prepared], board, options),
             facts={
                 "kernels": options.kernels,
                 "cmsis_nn": str(library.tree.version) if isinstance(library, codegen.Linked) else BUNDLED,
                 "max_flash": options.max_flash,
                 "max_ram": options.max_ram,
                 **_quantization_facts(options),
+                **_npu_facts(options),
+                **_front_end_facts(options),
             },
         ),
     )
     return tuple(replace(c, files=files) for c in compiled)
+
+
+def _command(networks: Sequence[codegen.NetworkInput], board: Board, options: Options) -> tuple[str, ...]:
+    files, names = [network.model_file for network in networks], [network.name for network in networks]
+    return tuple(commandline.words(options, Options(), files, names, board.name))
 
 
 def _names(model_files: Sequence[str], given: str | None) -> list[str]:
@@ -308,6 +382,25 @@ def _quantization_facts(options: Options) -> dict[str, str]:
     }
 
 
+def _front_end_facts(options: Options) -> dict[str, Any]:
+    """What the manifest says of the front end, where there is one."""
+    facts = {} if options.frontend is None else {"frontend": options.frontend.facts()}
+    return facts if options.pixels is None else facts | {"pixels": options.pixels.facts()}
+
+
+def _npu_facts(options: Options) -> dict[str, object]:
+    """What the manifest says of the NPU, where there is one."""
+    if options.npu is None:
+        return {}
+    return {"npu": options.npu.accelerator, "npu_options": [_without_folder(option) for option in options.npu.options]}
+
+
+def _without_folder(option: str) -> str:
+    """An option of Vela; of a file of the user's its name."""
+    name, _, value = option.partition("=")
+    return f"{name}={Path(value).name}" if name == "config" and Path(value).is_absolute() else option
+
+
 def device_problems(graph: Graph) -> list[str]:
     """One line for every rule of the generated C that a layer of an optimized graph breaks."""
     return [
@@ -318,9 +411,15 @@ def device_problems(graph: Graph) -> list[str]:
 
 
 def c_name(file_name: str) -> str:
-    """A C prefix from a file's name: ``Person-Detect v2.tflite`` gives ``person_detect_v2``."""
+    """A C prefix from a file's name: ``Person-Detect v2.tflite`` gives ``person_detect_v2``, ``Größe.ms`` ``groesse``.
+
+    Letters with a customary spelling get that, other accents are dropped; what is then no ASCII letter separates.
+    """
     stem = file_name.rsplit(".", 1)[0] if "." in file_name[1:] else file_name
-    name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")[:_MAX_NAME].rstrip("_")
+    # Some file systems store letters and accents apart.
+    spelled = unicodedata.normalize("NFC", stem).lower().translate(_SPELLINGS)
+    plain = "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c))
+    name = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:_MAX_NAME].rstrip("_")
     return codegen.identifier(name or "model")
 
 

@@ -82,9 +82,13 @@ class DoesNotFit(MicrogenError):
 
 
 class DeviceFault(MicrogenError):
-    """The firmware faulted, hung or stopped early (exit code 1)."""
+    """The firmware faulted, hung or stopped early (exit code 1). ``console`` is what it had printed."""
 
     exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "", console: str = "") -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.console = console
 
 
 class BuildError(MicrogenError):

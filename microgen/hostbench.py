@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgen.errors import InputError, one_line
+from microgen.errors import InputError, UsageError, one_line
 from microgen.exporters import check_folder
 from microgen.mindir import Array, Node, Value
 from microgen.model import Model
@@ -100,30 +100,33 @@ def bench_host(
     """Time a built ``model`` on ``inputs`` ([samples, *shape] each) over ``loops`` runs after ``warmup`` untimed ones.
 
     ``expected`` maps outputs' names to what they should be, [samples, *shape], as real numbers or in the output's own
-    element type. InputError where it does not fit.
+    element type. InputError where it does not fit, UsageError unless a run is timed.
     """
+    if loops < 1 or warmup < 0:
+        raise UsageError(f"{loops} runs after {warmup} are not possible")
     context = model.context
-    wanted = {} if expected is None else {v.name: _expected(v, expected, len(inputs[0])) for v in model.graph.outputs}
+    samples = len(inputs[0]) if inputs else 1
+    wanted = {} if expected is None else {v.name: _expected(v, expected, samples) for v in model.graph.outputs}
     for _ in range(warmup):
         model.predict(inputs)
     spent = []
     results: list[Array] = []
-    for _ in range(max(1, loops)):
+    for _ in range(loops):
         begin = time.perf_counter()
         results = model.predict(inputs)
         spent.append((time.perf_counter() - begin) * 1e3)
     pairs = zip(model.graph.outputs, results, strict=True)
     accuracy = tuple(_accuracy(v, found, wanted[v.name]) for v, found in pairs if v.name in wanted)
     return HostFigures(
-        context.devices,
+        tuple(context.devices),
         context.threads,
-        len(inputs[0]),
-        max(1, loops),
+        samples,
+        loops,
         warmup,
         min(spent),
         max(spent),
         sum(spent) / len(spent),
-        _operators(model, inputs, max(1, min(loops, 3))),
+        _operators(model, inputs, min(loops, 3)),
         accuracy,
     )
 
@@ -180,13 +183,18 @@ def _accuracy(value: Value, found: Array, expected: Reals) -> Accuracy:
     return Accuracy(value.name, float(difference.mean()) / scale, cosine, largest)
 
 
+def check_dump(folder: Path) -> None:
+    """InputError where ``dump_tensors`` cannot write into ``folder``."""
+    check_folder(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError("exists and is not an empty folder", where=str(folder), hint="Name a new one")
+
+
 def dump_tensors(model: Model, inputs: Sequence[Array], folder: Path) -> int:
     """Write every operator's outputs as ``NNN_output.npy`` into ``folder``, which must be new or empty, with an
     ``index.tsv`` of files, names, operators and paths. Returns how many files there are.
     """
-    check_folder(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError("exists and is not an empty folder", where=str(folder), hint="Name a new one")
+    check_dump(folder)
     lines = ["file\tname\toperator\tpath"]
     paths = {a.node: a.delegate.name for a in model.assignments}
     position = {a.node: index for index, a in enumerate(model.assignments)}

@@ -133,7 +133,7 @@ def verify_board(
         raise UsageError(f"board {compiled.board.name} has no emulator", hint="Choose one that has: microgen boards")
     session = Session(compiled.graph)
     data = list(inputs) if inputs is not None else sample_inputs([v.type for v in compiled.graph.inputs], samples, seed)
-    total = len(data[0])
+    total = len(data[0]) if data else 1
     traced = layer_values(compiled)
     trace_types = [v.type for _, _, v in traced]
     output_types = [v.type for v in compiled.graph.outputs]

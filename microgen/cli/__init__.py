@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import click
 from rich.markup import escape
 
-from microgen.cli import checks, compare, environment, models, packs, projects, report
+from microgen.cli import checks, compare, environment, evaluate, models, packs, projects, report
 from microgen.cli.app import app
 from microgen.cli.output import ERRORS
 from microgen.errors import MicrogenError, UnsupportedError, one_line
 
 #: The modules whose commands have entered the group.
-COMMANDS = (projects, checks, compare, report, models, packs, environment)
+COMMANDS = (projects, checks, compare, evaluate, report, models, packs, environment)
 
 
 def _complain(error: MicrogenError) -> None:

@@ -123,7 +123,9 @@ def bench(
     if asked is not None:
         if board is not None or device is not None:
             raise UsageError("--host and a board exclude each other")
-        bench_on_host(model, asked, json_target)
+        if baseline is not None:
+            raise UsageError("--host and --baseline exclude each other")
+        bench_on_host(model, asked, options_of(options), json_target)
         return
     report = Report(json_target)
     before = benchtables.load_results(baseline) if baseline is not None else None
@@ -143,6 +145,11 @@ def bench(
         for table in (benchtables.by_layer(group), benchtables.by_operator(group)):
             report.say()
             report.table(*table)
+    columns, rows = benchtables.by_npu(figures[0])
+    if rows and chosen.npu is not None:
+        report.say()
+        report.say(f"{chosen.npu.accelerator}: Vela's estimate of its cycles, not measured; it works besides the core")
+        report.table(columns, rows)
     results = [f.as_json(str(model)) for f in figures]
     content: dict[str, Any] = {"results": results}
     if before is not None:

@@ -12,7 +12,7 @@ from microgen.boards import load_board
 from microgen.cli.app import app
 from microgen.cli.output import ERRORS, Report
 from microgen.cli.parameters import Names, compile_options, compiled_models, json_option, model_argument, options_of
-from microgen.compare import Comparison, LogComparison, compare_log, compare_paths, make_observer
+from microgen.compare import Cause, Comparison, LogComparison, compare_log, compare_paths, make_observer
 from microgen.compare.observe import QEMU, reference
 from microgen.compiler import Compiled
 from microgen.errors import UsageError, one_line
@@ -103,10 +103,15 @@ def compare_command(
     for comparison in found:
         _explain(report, comparison)
     read = _compare_log(report, compiled, log, source) if log is not None else None
-    content: dict[str, Any] = {"model": str(model), "samples": len(inputs[0]), "paths": [_json(c) for c in found]}
+    content: dict[str, Any] = {
+        "model": str(model),
+        "samples": len(inputs[0]) if inputs else 1,
+        "paths": [_json(c) for c in found],
+    }
     if read is not None:
         content["log"] = {"layers": read.layers, "reported": read.reported, "agreeing": read.agreeing,
-                          "first": None if read.first is None else read.first[0]}  # fmt: skip
+                          "first": None if read.first is None else read.first[0], "running": read.running,
+                          "stack": read.stack}  # fmt: skip
     report.json(content)
     if not all(c.agrees for c in found) or (read is not None and not read.agrees):
         raise SystemExit(1)
@@ -121,17 +126,25 @@ def _compare_log(report: Report, compiled: Compiled, log: Path, source: Path | N
     if read.first is not None:
         layer, output, node = read.first
         report.say(f"  Layer {layer} {one_line(node.name, 80)} ({node.op.name}), output {output}, differs first.")
-        report.say("  To confirm: print this layer's data on the board, or run the same build in the emulator")
+        if read.stack is None:
+            report.say("  To confirm: print this layer's data on the board, or run the same build in the emulator")
     elif read.reported < read.layers:
-        report.say("  The board stopped before the end: a fault, a watchdog or a stack that is too small?")
+        where = "" if read.running is None else f", in layer {read.running}"
+        report.say(f"  The board stopped before the end{where}: a fault, a watchdog or a stack that is too small?")
+    if read.stack is not None:
+        report.say(
+            f"  Likely cause: stack overflow: layer {read.stack}, or printing its line, wrote to the stack's end"
+        )
+        report.say("  To confirm: give the program a larger stack, and this goes away")
     return read
 
 
 def _first(comparison: Comparison) -> str:
+    where = "" if comparison.layer is None else f" in layer {comparison.layer}"
     if comparison.fault:
-        return "ended early"
+        return f"ended early{where}" + ("" if comparison.cause is None else f": {comparison.cause.kind}")
     if comparison.disagreement is None:
-        return "-"
+        return "-" if comparison.cause is None else f"{comparison.cause.kind}{where}"
     d = comparison.disagreement
     return f"layer {d.layer} {d.node.op.name}: {d.cause.kind}"
 
@@ -140,11 +153,15 @@ def _explain(report: Report, comparison: Comparison) -> None:
     if comparison.fault:
         report.say()
         report.say(f"{comparison.path} ended early: {comparison.fault}")
-        if "stack" in comparison.fault:
-            report.say("  Likely cause: stack overflow. Give the application a larger stack and run it again.")
-        return
+        if comparison.layer is not None:
+            report.say(f"  It was in layer {comparison.layer}, the first that is not traced.")
     d = comparison.disagreement
     if d is None:
+        if comparison.cause is not None:
+            if not comparison.fault:
+                report.say()
+                report.say(f"{comparison.path}: nothing differs, but")
+            _say_cause(report, comparison.cause)
         return
     report.say()
     report.say(f"{d.path}: layer {d.layer} {one_line(d.node.name, 80)} ({d.node.op.name}) differs first")
@@ -152,8 +169,12 @@ def _explain(report: Report, comparison: Comparison) -> None:
         f"  sample {d.sample}, invocation {d.invocation}, element {list(d.element)}: reference {d.reference}, "
         f"{d.path} {d.found}; {d.differing} of {d.elements} elements differ"
     )
-    report.say(f"  Likely cause: {d.cause.kind}: {d.cause.why}")
-    report.say(f"  To confirm: {d.cause.confirm}")
+    _say_cause(report, d.cause)
+
+
+def _say_cause(report: Report, cause: Cause) -> None:
+    report.say(f"  Likely cause: {cause.kind}: {cause.why}")
+    report.say(f"  To confirm: {cause.confirm}")
 
 
 def _json(comparison: Comparison) -> dict[str, Any]:
@@ -165,6 +186,9 @@ def _json(comparison: Comparison) -> dict[str, Any]:
         "bit_exact": comparison.exact,
         "largest_step": comparison.largest_steps,
         "fault": comparison.fault or None,
+        "layer": comparison.layer,
+        "cause": None if comparison.cause is None else {"kind": comparison.cause.kind, "why": comparison.cause.why,
+                                                        "confirm": comparison.cause.confirm},
         "disagreement": None
         if d is None
         else {"layer": d.layer, "name": d.node.name, "op": d.node.op.name, "sample": d.sample,

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 import click
 
 from microgen.arrays import read_arrays, read_inputs
-from microgen.cli.output import ERRORS, Report
+from microgen.cli.output import ERRORS, Report, progress_bars, steps_of
 from microgen.cli.parameters import Names
+from microgen.compiler import Options, read_source
 from microgen.errors import UsageError, one_line
-from microgen.hostbench import HostFigures, bench_host, dump_tensors
+from microgen.hostbench import HostFigures, bench_host, check_dump, dump_tensors
 from microgen.mindir import Graph
 from microgen.model import Context, Model
 from microgen.runtime.delegate import REFERENCE, known_paths
@@ -66,12 +67,30 @@ def take_host_options(options: dict[str, Any]) -> dict[str, Any] | None:
     return found
 
 
-def bench_on_host(model_file: Path, asked: dict[str, Any], json_target: str | None) -> None:
-    """Time, compare and dump as ``take_host_options`` found asked for; ends with 1 where a threshold does not hold."""
+def _graph(model_file: Path, options: Options) -> Graph:
+    """What is run: the model with its inputs' shapes, quantized, as ``compile`` would with these options."""
+    here = Options(
+        calibration=options.calibration, quantization=options.quantization, input_shapes=options.input_shapes
+    )
+    if options != here:
+        hint = "Of those for the generated code, --input-shape, --calibration and --config have a meaning there"
+        raise UsageError("--host does not go with all of these options", hint=hint)
+    with progress_bars() as progress:
+        return read_source(model_file, options, steps_of(progress)).graph
+
+
+def bench_on_host(model_file: Path, asked: dict[str, Any], options: Options, json_target: str | None) -> None:
+    """Time, compare and dump as ``take_host_options`` found asked for; ends with 1 where a threshold does not hold.
+
+    UsageError for ``options`` of the generated code that mean nothing here.
+    """
     report = Report(json_target)
-    paths = asked["paths"] or (REFERENCE,)
+    context = Context(asked["paths"] or (REFERENCE,), asked["threads"] or 0)
+    if asked["dump"] is not None:
+        check_dump(asked["dump"])
+    model = Model(_graph(model_file, options))
     with ERRORS.status("Building …"):
-        model = Model(model_file).build(Context(paths, asked["threads"] or 0))
+        model.build(context)
     graph = model.graph
     if asked["source"] is not None:
         inputs = read_inputs(asked["source"], [(v.name, v.type) for v in graph.inputs])
@@ -104,8 +123,9 @@ def bench_on_host(model_file: Path, asked: dict[str, Any], json_target: str | No
 
 def _show(report: Report, model_file: Path, graph: Graph, figures: HostFigures) -> None:
     samples = "1 sample" if figures.samples == 1 else f"{figures.samples} samples"
+    runs = "1 run" if figures.loops == 1 else f"{figures.loops} runs"
     report.say(
-        f"{model_file.name} on {', '.join(figures.paths)}: {samples} a run, {figures.loops} runs after "
+        f"{model_file.name} on {', '.join(figures.paths)}: {samples} a run, {runs} after "
         f"{figures.warmup} untimed ones; wall time, for comparisons in one run"
     )
     report.say(f"min {figures.shortest:.3f} ms, max {figures.longest:.3f} ms, mean {figures.mean:.3f} ms a run")

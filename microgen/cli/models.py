@@ -18,17 +18,19 @@ from microgen.cli.parameters import (
     file_layout_option,
     json_option,
     model_argument,
+    npu_of,
     shapes_option,
 )
 from microgen.errors import UnsupportedError, UsageError, one_line
 from microgen.frontends import is_channels_first
 from microgen.mindir import Graph
+from microgen.npu import NpuTarget, offload
 from microgen.ops.base import op_of
 from microgen.ops.registry import operators
 from microgen.passes import absorb_border_transposes, optimize
 from microgen.quantize import Granularity, Method, Ports, QuantConfig, Scheme, load_config, quantize_graph
 from microgen.quantize.report import COLUMNS, check_plot
-from microgen.runtime.delegate import Delegate, find_delegates, known_paths
+from microgen.runtime.delegate import Delegate, Explains, find_delegates, known_paths
 from microgen.runtime.partition import assign, partition
 
 
@@ -182,17 +184,22 @@ def _quantization(config: QuantConfig, asked: dict[str, Any]) -> QuantConfig:
     metavar="P[,…]",
     help=f"Show which of these paths runs each layer on this computer, and why not: {', '.join(known_paths())}.",
 )
+@click.option("--npu", metavar="ETHOS-U", help="Show what an Ethos-U beside the core would compute, and why not more.")
+@click.option("--npu-option", "npu_settings", multiple=True, metavar="NAME=VALUE", help="An option of Vela.")
 @shapes_option
 @json_option
 def inspect(
     model: Path,
     paths: tuple[str, ...] | None,
+    npu: str | None,
+    npu_settings: tuple[str, ...],
     input_shapes: tuple[tuple[str, tuple[int, ...]], ...],
     json_target: str | None,
 ) -> None:
     """Show layers, shapes and MACs of MODEL; names every unsupported layer."""
     report = Report(json_target)
     delegates = find_delegates(paths) if paths is not None else []
+    accelerator = npu_of(npu, npu_settings)
     source = compiler.load_graph(model, dict(input_shapes))
     graph = optimize(source)
     for kind, values in (("input", graph.inputs), ("output", graph.outputs)):
@@ -221,14 +228,35 @@ def inspect(
     macs, parameters = (sum(int(e[key]) for e in layers) for key in ("macs", "parameters"))
     merged = len(source.nodes) - len(graph.nodes)
     report.say(f"{len(layers)} layers ({merged} merged or removed), {macs:,} MACs, {parameters:,} parameters")
-    if delegates:
-        content = {"name": graph.name, "layers": layers, **_paths(report, graph, delegates)}
+    if delegates or accelerator is not None:
+        content: dict[str, Any] = {"name": graph.name, "layers": layers}
+        content |= _paths(report, graph, delegates) if delegates else {}
+        content |= {"npu": _on_npu(report, graph, accelerator)} if accelerator is not None else {}
         report.json({**content, "macs": macs, "parameters": parameters})
         return
     problems = compiler.device_problems(graph)
     report.json({"name": graph.name, "layers": layers, "macs": macs, "parameters": parameters, "unsupported": problems})
     if problems:
         raise UnsupportedError(problems, hint="The host runtime computes them, the generated C does not")
+
+
+def _on_npu(report: Report, graph: Graph, target: NpuTarget) -> dict[str, Any]:
+    """Prints which layers the NPU would compute and why not the others; returns it for the JSON."""
+    found = offload(graph, target)
+    part = {layer: node.name for node, op in found.parts for layer in op.layers.nodes}
+    rows = [
+        [str(i), n.name, n.op.name, part.get(n, "core"), one_line(found.refusals.get(n, ""), 160)]
+        for i, n in enumerate(graph.nodes)
+    ]
+    columns = [("#", True), ("name", False), ("operator", False), ("runs on", False), ("why not on the NPU", False)]
+    report.say()
+    report.table(columns, rows)
+    for node, op in found.parts:
+        report.say(
+            f"{node.name}: {len(op.inside_names)} layers, {op.npu_cycles:,} cycles by Vela's estimate, commands "
+            f"{len(op.compiled.command_stream):,} bytes, weights {len(op.compiled.weights):,} bytes"
+        )
+    return {"accelerator": target.accelerator, **found.as_json()}
 
 
 def _paths(report: Report, graph: Graph, delegates: list[Delegate]) -> dict[str, Any]:
@@ -258,4 +286,9 @@ def _paths(report: Report, graph: Graph, delegates: list[Delegate]) -> dict[str,
     report.table(columns, rows)
     counts = {d.name: sum(a.delegate is d for a in assignments) for d in delegates}
     report.say(", ".join(f"{name}: {count} layers" for name, count in counts.items()) + f"; parts: {len(parts)}")
-    return {"paths": entries, "parts": len(parts)}
+    explained = {i: p.delegate.explain(p.graph) for i, p in enumerate(parts) if isinstance(p.delegate, Explains)}
+    for index, lines in explained.items():
+        for line in lines:
+            report.say(f"part {index} on {parts[index].delegate.name}: {one_line(line, 300)}")
+    notes = [{"part": index, "notes": lines} for index, lines in explained.items()]
+    return {"paths": entries, "parts": len(parts), "explained": notes}

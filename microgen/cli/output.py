@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ class Report:
         """The machine-readable result."""
         if self.target is None:
             return
-        text = json.dumps(content, indent=2) + "\n"
+        text = json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
         if self.target == "-":
             sys.stdout.write(text)
             return
@@ -54,6 +55,15 @@ class Report:
             Path(self.target).write_text(text, encoding="utf-8")
         except OSError as error:
             raise InputError(f"cannot be written ({error.strerror})", where=self.target) from None
+
+
+def _finite(content: Any) -> Any:
+    """``content`` with null in place of what JSON has no number for."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def progress_bars() -> Progress:

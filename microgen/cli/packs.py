@@ -74,7 +74,8 @@ def add_command(
 
 
 @packs_group.command("list")
-@click.option("--devices", "pattern", metavar="PATTERN", help="List the devices that match, such as 'STM32F7*'.")
+@click.option("--devices", "pattern", metavar="[PATTERN]", is_flag=False, flag_value="*",
+              help="List the devices that match, such as 'STM32F7*'; without a pattern all.")  # fmt: skip
 @json_option
 def list_command(pattern: str | None, json_target: str | None) -> None:
     """List the installed packs, or devices of theirs."""
@@ -116,7 +117,8 @@ def _list_devices(report: Report, cache: Cache, pattern: str) -> None:
         columns = [("device", False), ("core", False), ("flash", True), ("RAM", True), ("pack", False)]
         report.table(columns, rows)
     else:
-        report.say(f"No installed pack has a device like {pattern}")
+        what = "has devices" if pattern == "*" else f"has a device like {pattern}"
+        report.say(f"No installed pack {what}. Add one with: microgen packs add VENDOR::PACK or FILE.pack")
     report.json({"devices": results})
 
 

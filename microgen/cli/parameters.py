@@ -11,7 +11,12 @@ import click
 from microgen import compiler, packs
 from microgen.boards import Board, all_boards, load_board
 from microgen.cli.output import progress_bars, steps_of
+from microgen.data.audio_file import load_front_end
+from microgen.data.config import Preprocess
+from microgen.data.graph import RawPixels
+from microgen.data.pipeline import Pipeline
 from microgen.errors import UsageError
+from microgen.npu import ACCELERATORS, VELA_OPTIONS, NpuTarget
 from microgen.quantize import load_config
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,6 +71,21 @@ class Place(click.ParamType[tuple[tuple[str, str], ...]]):
         return tuple((what.strip(), region.strip()) for what, region in pairs)
 
 
+class Size(click.ParamType[tuple[int, int]]):
+    """A picture's size: ``240,320``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Height and width."""
+        if isinstance(value, tuple):
+            return value
+        height, comma, width = (part.strip() for part in str(value).partition(","))
+        if not (comma and height.isdecimal() and width.isdecimal() and len(height + width) < 10):
+            self.fail(f"{value!r} is no height and width; write it like 240,320")
+        return int(height), int(width)
+
+
 class InputShape(click.ParamType[tuple[str, tuple[int, ...]]]):
     """The shape of an input: ``image:1,3,32,32``."""
 
@@ -102,6 +122,21 @@ file_layout_option = click.option("--io-layout", type=click.Choice(compiler.IO_L
                                    help="Order of dimensions at inputs and outputs of the new file.")  # fmt: skip
 
 
+npu_options = (
+    click.option("--npu", metavar="ETHOS-U",
+                 help=f"An Ethos-U beside the core computes what it can: {', '.join(ACCELERATORS)}."),
+    click.option("--npu-option", "npu_settings", multiple=True, metavar="NAME=VALUE",
+                 help=f"An option of Vela; may be repeated: {', '.join(VELA_OPTIONS)}."),
+)  # fmt: skip
+
+
+def npu_of(name: str | None, settings: tuple[str, ...]) -> NpuTarget | None:
+    """What ``npu_options`` say. UsageError as ``NpuTarget``, and for an option without an NPU."""
+    if name is None and settings:
+        raise UsageError("needs --npu", where="--npu-option")
+    return None if name is None else NpuTarget(name, settings)
+
+
 def compile_options(command: F) -> F:
     """The options that compile, verify and bench share."""
     for option in reversed(
@@ -125,13 +160,24 @@ def compile_options(command: F) -> F:
                          help="What to favour."),
             click.option("--io-layout", type=click.Choice(compiler.IO_LAYOUTS), default="channels-last",
                          show_default=True, help="Order of dimensions at the interface of ONNX and MindSpore models."),
+            click.option("--stack", "stack_bytes", type=Bytes(), default=compiler.Options().stack_bytes,
+                         show_default=True, help="Bytes of stack of the program around the networks."),
             click.option("--max-flash", type=Bytes(), help="Refuse more flash than this (64K, 1M)."),
             click.option("--max-ram", type=Bytes(), help="Refuse more RAM than this."),
             click.option("--calibration", type=click.Path(path_type=Path), metavar="FILE|DIR",
                          help="Quantize a float model with these samples (.npz, .npy, a folder of images or sounds)."),
+            click.option("--pixels", type=Size(), metavar="H,W",
+                         help="Put the steps of --preprocess before the model, on the device: its input is then a raw "
+                         "picture of H×W pixels (uint8)."),
+            click.option("--preprocess", type=click.Path(path_type=Path), metavar="FILE",
+                         help="How images and sounds become the model's input (YAML, as --config): on the device with "
+                         "--pixels; evaluate does it on the host without."),
+            click.option("--frontend", type=click.Path(path_type=Path), metavar="FILE",
+                         help="Put this audio front end (YAML) before the model: its input is then samples of sound."),
             click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
                          help="How to quantize and to preprocess the samples (YAML)."),
             shapes_option,
+            *npu_options,
         )
     ):  # fmt: skip
         command = option(command)
@@ -141,14 +187,31 @@ def compile_options(command: F) -> F:
 def options_of(values: dict[str, Any]) -> compiler.Options:
     """The values of ``compile_options``, as the compiler takes them."""
     given = dict(values)
-    config = given.pop("config")
+    config, front_end = given.pop("config"), given.pop("frontend")
+    given["pixels"] = _raw_pixels(given["pixels"], given.pop("preprocess"))
+    if front_end is not None:
+        given["frontend"] = load_front_end(front_end)
     given["place"] = _placement(given["place"])
+    given["npu"] = npu_of(given["npu"], given.pop("npu_settings"))
     shapes = dict(given.pop("input_shapes"))
     if config is None:
         return compiler.Options(**given, input_shapes=shapes)
     if given["calibration"] is None:
         raise UsageError("needs --calibration", where="--config")
     return compiler.Options(**given, input_shapes=shapes, quantization=load_config(config))
+
+
+def _raw_pixels(size: tuple[int, int] | None, steps: Path | None) -> RawPixels | None:
+    """What ``--pixels`` and ``--preprocess`` say; UsageError for the second alone."""
+    if size is None:
+        if steps is not None:
+            raise UsageError("needs --pixels", where="--preprocess")
+        return None
+    preprocess = load_config(steps).preprocess if steps is not None else Preprocess()
+    if preprocess != Preprocess() and not preprocess.steps:
+        hint = "Only nearest resizing runs on a device, so every step is named"
+        raise UsageError("must list steps for --pixels", where=f"--preprocess {steps}", hint=hint)
+    return RawPixels(*size, Pipeline(preprocess.steps))
 
 
 def _placement(given: tuple[tuple[tuple[str, str], ...], ...]) -> dict[str, str]:

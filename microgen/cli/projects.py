@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from microgen import project
 from microgen.advice import explained
 from microgen.arrays import read_inputs
+from microgen.cli.again import Remembering, given_again
 from microgen.cli.app import app
 from microgen.cli.output import ERRORS, Report, rearrangement
 from microgen.cli.parameters import (
@@ -29,13 +31,14 @@ from microgen.compiler import Compiled
 from microgen.device import run_firmware
 from microgen.errors import DoesNotFit, InputError, UsageError
 from microgen.fit import planned_code, planned_regions
+from microgen.npu import Offloaded
 from microgen.ops.base import op_of
 from microgen.target.elf import Elf
 from microgen.target.regions import linked_regions
 from microgen.target.toolchain import BuildResult, build_project, measure_model, model_objects, next_step
 
 
-@app.command("compile")
+@app.command("compile", cls=Remembering)
 @models_argument
 @board_options("Board name (see: microgen boards) or a .toml file.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the project.")
@@ -51,7 +54,7 @@ def compile_command(
 ) -> None:
     """Compile MODEL into a C project; several models into one."""
     report = Report(json_target)
-    networks = compiled_models(models, board_of(board, device), options_of(options))
+    networks = compiled_models(models, board_of(board, device), replace(options_of(options), command=given_again()))
     removed = project.write_project(networks[0].files, output)
     arena = int(networks[0].manifest["arena"]["bytes"])
     facts = [_network_facts(network) for network in networks]
@@ -61,6 +64,8 @@ def compile_command(
             f"{fact['macs']:,} MACs"
         )
         report.say(f"  arena {fact['arena']:,} bytes, constants {fact['constants']:,} bytes, the code besides")
+        if network.offloaded is not None:
+            _say_npu(report, network.offloaded)
         if kept := network.plan.state_bytes:
             report.say(f"  {kept:,} bytes of the arena are kept between invocations; {network.name}_reset begins anew")
         for value in (*network.graph.inputs, *network.graph.outputs):
@@ -85,6 +90,15 @@ def compile_command(
     )  # fmt: skip
 
 
+def _say_npu(report: Report, offloaded: Offloaded) -> None:
+    parts = offloaded.parts
+    count = sum(len(op.inside_names) for _, op in parts)
+    cycles = sum(op.npu_cycles for _, op in parts)
+    runs = "1 run" if len(parts) == 1 else f"{len(parts)} runs"
+    kept = f"; {len(offloaded.refusals)} stay on the core (inspect --npu says why)" if offloaded.refusals else ""
+    report.say(f"  NPU: {count} layers in {runs}, {cycles:,} cycles by Vela's estimate{kept}")
+
+
 def _network_facts(network: Compiled) -> dict[str, Any]:
     macs = sum(op_of(node).macs(node) for node in network.graph.nodes)
     return {
@@ -92,6 +106,7 @@ def _network_facts(network: Compiled) -> dict[str, Any]:
         "macs": macs,
         "arena": network.plan.arena_bytes,
         "constants": network.const_bytes,
+        "npu": None if network.offloaded is None else network.offloaded.as_json(),
     }
 
 

@@ -17,22 +17,25 @@ from microgen.codegen.projects.model import Network, ProjectModel
 TOLERANCE = 1e-4
 # Values of an output that a self-test with floats compares.
 _COMPARED = 64
-_EMULATOR, _BOARD, _EXAMPLE = "emulator", "board", "example"
+_EMULATOR, _BOARD, _EXAMPLE, _NPU = "emulator", "board", "example", "npu"
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Which programs a project contains. ``emulated``: its board has an emulator."""
+    """Which programs a project contains. ``emulated``: its board has an emulator. ``with_npu``: the networks use
+    an NPU.
+    """
 
     emulated: bool
     with_application: bool
     with_example: bool
+    with_npu: bool = False
 
     @classmethod
-    def of(cls, board: Board, needs: Iterable[str]) -> Parts:
+    def of(cls, board: Board, needs: Iterable[str], *, npu: bool = False) -> Parts:
         """The programs that writers with these needs use."""
         found = set(needs)
-        return cls(board.emulator is not None, "application" in found, "example" in found)
+        return cls(board.emulator is not None, "application" in found, "example" in found, npu)
 
     @property
     def folder(self) -> str:
@@ -48,8 +51,14 @@ class Parts:
         """The application's source files and headers."""
         if not self.with_application:
             return []
-        own = [f"{self.folder}/{name.removesuffix('.j2')}" for name in _templates(self.folder)]
+        own = [f"{self.folder}/{name.removesuffix('.j2')}" for _, name in self.templates]
         return own if self.emulated else [*own, *self.example(project)]
+
+    @property
+    def templates(self) -> list[tuple[str, str]]:
+        """Folder and name of the application's templates; on an emulated board one stands in for the NPU's driver."""
+        folders = [self.folder, *([_NPU] if self.emulated and self.with_npu else [])]
+        return [(folder, name) for folder in folders for name in _templates(folder)]
 
     def example(self, project: str) -> list[str]:
         """The self-test's source files and headers."""
@@ -68,11 +77,10 @@ def application_files(project: ProjectModel, parts: Parts, render: Render) -> di
         "stack_size": project.stack_bytes,
     }
     if parts.with_application:
-        folder = resources.templates_dir() / parts.folder
-        for name in _templates(parts.folder):
+        for folder, name in parts.templates:
             path = f"{parts.folder}/{name.removesuffix('.j2')}"
-            source = f"{parts.folder}/{name}"
-            files[path] = render(source, variables) if name.endswith(".j2") else (folder / name).read_bytes()
+            content = resources.templates_dir() / folder / name
+            files[path] = render(f"{folder}/{name}", variables) if name.endswith(".j2") else content.read_bytes()
         files[parts.linker_script] = render("gcc/linker.ld.j2", variables)
     if parts.with_example:
         checks = {network.name: _checks(network) for network in project.networks}

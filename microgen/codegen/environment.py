@@ -36,6 +36,7 @@ def make_renderer() -> Render:
         markdown=sanitize.markdown,
         kconfig=sanitize.kconfig,
         properties=sanitize.properties,
+        shell=sanitize.shell,
         arguments=arguments,
         initializer=initializer,
         shape=shape,

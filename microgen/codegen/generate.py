@@ -45,7 +45,7 @@ def generate(networks: Sequence[NetworkInput], board: Board, options: ProjectOpt
     runtime, runtime_files = _runtime(views, target)
     tree = target.library.tree if isinstance(target.library, Linked) else None
     linked = tree.files({f for n in views for f in n.view.library_functions}) if tree is not None else {}
-    parts = Parts.of(board, _needed(writers, board))
+    parts = Parts.of(board, _needed(writers, board), npu=bool(options.npu))
     name = project_name([network.name for network in networks])
     umbrella = [f"{name}.h"] if len(networks) > 1 else []
     code = [path for n in networks for path in (f"{n.name}.c", f"{n.name}_weights.c", f"{n.name}.h")]
@@ -70,6 +70,7 @@ def generate(networks: Sequence[NetworkInput], board: Board, options: ProjectOpt
         stack_bytes=options.stack_bytes,
         shared_arena=options.share_arena and len(networks) > 1,
         linker_script=parts.linker_script,
+        npu=options.npu,
     )
     interface = api.files(project, render)
     project = replace(
@@ -91,8 +92,7 @@ def generate(networks: Sequence[NetworkInput], board: Board, options: ProjectOpt
                 "project": project,
                 "library": tree,
                 "hints": [writer.hint(project) for writer in writers],
-                "projects": [writer.name for writer in writers],
-                "api": options.api,
+                "command": options.command or (*(n.model_file for n in networks), "--board", board.name),
             },
         ),
     }
@@ -143,7 +143,7 @@ def _needed(writers: Iterable[Writer], board: Board) -> frozenset[str]:
 
 
 def _network(network: NetworkInput, version: str) -> Network:
-    view = build_view(network.plan, network.name, resources.runtime_c_dir(), network.layouts)
+    view = build_view(network.plan, network.name, resources.runtime_c_dir(), network.layouts, network.notes)
     return Network(view, version, network.model_file, network.model_sha256, network.example)
 
 

@@ -10,6 +10,7 @@ The C that is accepted, comments and preprocessor lines aside:
   name with qualifiers and ``*`` (no array, no function pointer, nothing unnamed);
 - a ``.h`` file holds ``typedef struct { ... } name;`` with fields ``type name;`` or ``type name[number];``,
   ``typedef enum { ... } name;`` and ``static inline`` functions;
+- a ``.c`` file may declare functions of a library that the user links, with ``extern``;
 - one file includes another of the same folder by ``#include "file"``;
 - a kernel ``X.c`` may have flavours ``X_dsp.c`` and ``X_mve.c``, which define the same public functions with
   the same parameters for another instruction set (``mg_isa.h`` says which one is compiled).
@@ -233,7 +234,7 @@ def _read(path: Path) -> _Source:
     for head, body, tail in _top_level(path.name, code):
         if head.startswith("typedef"):
             typedefs.add(_typedef(path.name, head, body, tail, struct_fields))
-        elif head.startswith("static ") and (path.suffix == ".c" or head.startswith("static inline ")):
+        elif head.startswith("static inline ") or (path.suffix == ".c" and _is_hidden(head, body)):
             continue
         elif path.suffix == ".c" and body is not None and not tail:
             found.append(_function(path.name, head))
@@ -249,6 +250,11 @@ def _read(path: Path) -> _Source:
         includes,
         identifiers,
     )
+
+
+def _is_hidden(head: str, body: str | None) -> bool:
+    """Whether the piece of a source file is of no use to other files: its own, or another library's."""
+    return head.startswith("static ") or (head.startswith("extern ") and body is None)
 
 
 def _top_level(file: str, code: str) -> Iterator[tuple[str, str | None, str]]:

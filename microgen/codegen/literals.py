@@ -16,7 +16,9 @@ C_TYPES: dict[DType, str] = {
     DType.INT16: "int16_t",
     DType.UINT16: "uint16_t",
     DType.INT32: "int32_t",
+    DType.UINT32: "uint32_t",
     DType.INT64: "int64_t",
+    DType.UINT64: "uint64_t",
     DType.BOOL: "bool",
 }
 """The C type of each element type."""
@@ -32,8 +34,8 @@ def int_literal(value: int) -> str:
         return "(-2147483647 - 1)"
     if value == -(1 << 63):
         return "(-9223372036854775807LL - 1)"
-    assert -(1 << 63) < value < 1 << 63, value
-    return f"{value}LL"
+    assert -(1 << 63) < value < 1 << 64, value
+    return f"{value}LL" if value < 1 << 63 else f"{value}ULL"
 
 
 def float_literal(value: float) -> str:

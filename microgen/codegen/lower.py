@@ -30,18 +30,31 @@ CHECKED_TYPE = "arm_cmsis_nn_status"
 
 
 def build_view(
-    plan: Plan, name: str, runtime_c: Path, layouts: Mapping[str, tuple[int, ...]] | None = None
+    plan: Plan,
+    name: str,
+    runtime_c: Path,
+    layouts: Mapping[str, tuple[int, ...]] | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> ModelView:
     """The view of ``plan`` for a project named ``name`` whose kernels come from ``runtime_c``.
 
-    ``layouts`` names inputs and outputs whose dimensions are the model file's, rearranged.
+    ``layouts`` names inputs and outputs whose dimensions are the model file's, rearranged; ``notes`` say more of
+    inputs.
     """
-    return _Builder(plan, name, runtime_c, layouts or {}).build()
+    return _Builder(plan, name, runtime_c, layouts or {}, notes or {}).build()
 
 
 class _Builder:
-    def __init__(self, plan: Plan, name: str, runtime_c: Path, layouts: Mapping[str, tuple[int, ...]]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        name: str,
+        runtime_c: Path,
+        layouts: Mapping[str, tuple[int, ...]],
+        notes: Mapping[str, str],
+    ) -> None:
         self.layouts = layouts
+        self.notes = notes
         self.plan = plan
         self.name = name
         self.functions = kernels.functions(runtime_c)
@@ -107,6 +120,7 @@ class _Builder:
             calls=tuple(self.call(index, node, call) for call in step.calls),
             inputs=tuple(self.tensor(i, v) for i, v in enumerate(node.inputs) if v is not None and not v.is_const),
             outputs=tuple(self.tensor(i, v) for i, v in enumerate(node.outputs)),
+            layers=node.op.inside_names,
         )
 
     def tensor(self, index: int, value: Value) -> OutputView:
@@ -137,6 +151,7 @@ class _Builder:
             function=self.link_name(call),
             args=args,
             checked=function.returns == CHECKED_TYPE,
+            error=call.error,
             context=any(isinstance(arg, Context) for arg in call.args),
             scratch=scratch,
             scratch_bytes=size,
@@ -170,7 +185,7 @@ class _Builder:
             case Context():
                 return "&ctx"
             case Scratch():
-                return scratch
+                return scratch if arg.offset == 0 else f"{scratch.removesuffix(')')} + {arg.offset})"
             case Struct():
                 symbol = self.parameters.add(owner, node.name, arg)
                 return f"&{symbol}" if ctype == f"const {arg.ctype} *" else f"({ctype})&{symbol}"
@@ -219,6 +234,7 @@ class _Builder:
             address=address,
             constant=value.is_const,
             file_shape=file_shape,
+            note=self.notes.get(value.name, ""),
         )
 
     def state(self, index: int, state: State) -> StateView:

@@ -34,7 +34,8 @@ class NetworkInput:
     ``name`` prefixes every public identifier and names the files; ``identifier`` makes a valid one of any text.
     ``model_file`` and ``model_sha256`` say in the banner and in the manifest what was compiled. ``layouts`` says of
     inputs and outputs, by name, how their dimensions derive from the model file's: generated =
-    file's.transpose(permutation). ``example`` is needed where the project contains a self-test.
+    file's.transpose(permutation). ``example`` is needed where the project contains a self-test. ``notes`` say more of
+    inputs, by name, in the header.
 
     Raises UsageError for a name that is no free C identifier.
     """
@@ -45,6 +46,7 @@ class NetworkInput:
     model_sha256: str
     layouts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     example: Example | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if sanitize.c_identifier(self.name) != self.name:
@@ -63,7 +65,9 @@ class ProjectOptions:
     ``projects`` are names of project writers (``microgen.codegen.projects``); ``api`` is ``native`` or a name of
     ``microgen.codegen.apis``; ``optimize`` is one of OPTIMIZE; ``placement`` overrides the board's memory regions (see
     ``microgen.placement``). ``stack_bytes`` is the size of the application's stack. ``share_arena``: several networks
-    work in one arena, one after the other. ``facts`` are added to the manifest's options (they must be JSON).
+    work in one arena, one after the other. ``npu`` names the accelerator that the networks use, "" without one.
+    ``command`` are the words behind ``microgen compile`` that make the project again, without its folder.
+    ``facts`` are added to the manifest's options (they must be JSON).
 
     Raises UsageError for an unknown ``optimize`` and for a stack that is not a multiple of 8 of at least 512 bytes.
     """
@@ -75,6 +79,8 @@ class ProjectOptions:
     stack_bytes: int = 4096
     placement: Mapping[str, str] = field(default_factory=dict)
     share_arena: bool = False
+    npu: str = ""
+    command: tuple[str, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

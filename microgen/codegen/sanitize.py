@@ -7,6 +7,7 @@ file through exactly one of these functions, which are the filters of the templa
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 
 _C_COMMENT_SAFE = frozenset(
@@ -165,13 +166,18 @@ def html(text: str, limit: int = 300) -> str:
 
 
 def markdown(text: str, limit: int = 120) -> str:
-    """``text`` as plain words within a line of Markdown or HTML; everything with a meaning is a character entity."""
+    """``text`` as plain words within a line of Markdown or HTML; everything with a meaning is a character entity.
+
+    Letters of any script have none.
+    """
     cut = _cut(text, limit)
     parts = []
     for before, character, after in zip(" " + cut, cut, cut[1:] + " ", strict=False):
         # An underscore emphasizes only at the edge of a word.
         inside = character == "_" and (before + after).isascii() and before.isalnum() and after.isalnum()
-        parts.append(character if inside or character in _MARKDOWN_PLAIN else f"&#{_legal(character)};")
+        parts.append(
+            character if inside or character in _MARKDOWN_PLAIN or character.isalpha() else f"&#{_legal(character)};"
+        )
     return "".join(parts)
 
 
@@ -186,6 +192,30 @@ def kconfig(text: str) -> str:
 def properties(text: str) -> str:
     """``text`` as a value in a file of ``key=value`` lines: one line of printable characters, no blanks at its ends."""
     return "".join(c if c.isprintable() else " " for c in text).strip()
+
+
+def shell(text: str) -> str:
+    """``text`` as one word of a shell's command line, on one line and with nothing invisible in it.
+
+    Words with such characters, or of undecodable bytes, are written ``$'…'``, as bash, zsh and ksh read them.
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    parts = []
+    for character in text:
+        if character in "\\'":
+            parts.append("\\" + character)
+        elif character.isprintable():
+            parts.append(character)
+        else:
+            parts += [f"\\{byte:03o}" for byte in _bytes_of(character)]
+    return "$'" + "".join(parts) + "'"
+
+
+def _bytes_of(character: str) -> bytes:
+    """A character of a command line: half of a surrogate pair stands for a byte that is no text."""
+    escaped = 0xDC80 <= ord(character) < 0xDD00
+    return character.encode("utf-8", "surrogateescape" if escaped else "surrogatepass")
 
 
 def _legal(character: str) -> int:

@@ -19,12 +19,14 @@ class CallView:
     ``context`` tells whether the call takes the ``cmsis_nn_context``, which then covers ``scratch_bytes`` at
     ``scratch`` ("NULL" without any); ``checked`` whether it returns a status; ``guard`` is what the kernel
     needs, as a C constant expression, "" where it does not say; ``query`` is the call, as C, that asks a linked
-    CMSIS-NN for it, "" without one.
+    CMSIS-NN for it, "" without one. ``error`` is the end of the name of the status that a ``checked`` call's failure
+    has.
     """
 
     function: str
     args: tuple[str, ...]
     checked: bool
+    error: str
     context: bool
     scratch: str
     scratch_bytes: int
@@ -48,7 +50,9 @@ class OutputView:
 
 @dataclass(frozen=True, slots=True)
 class LayerView:
-    """One step: ``name`` is raw text from the model; ``kernel`` names the functions that are called."""
+    """One step: ``name`` is raw text from the model; ``kernel`` names the functions that are called; ``layers`` are the
+    names of the model's layers where the step is several of them.
+    """
 
     index: int
     name: str
@@ -60,6 +64,7 @@ class LayerView:
     calls: tuple[CallView, ...]
     inputs: tuple[OutputView, ...]
     outputs: tuple[OutputView, ...]
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class LoopView:
 class PortView:
     """A graph input or output. ``scale`` is a literal, "" for a tensor without a per-tensor quantization;
     ``formula`` is the real value of an element ``q``. ``file_shape`` is the shape in the model file where the
-    dimensions were rearranged, else None.
+    dimensions were rearranged, else None. ``note`` is what else there is to say.
     """
 
     index: int
@@ -100,6 +105,7 @@ class PortView:
     address: str
     constant: bool
     file_shape: tuple[int, ...] | None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,11 @@ class ModelView:
         arguments = [argument for layer in self.layers for call in layer.calls for argument in call.args]
         fields = [field for parameters in self.parameters for field in parameters.fields]
         return any(macro in text for text in (*arguments, *fields) for macro in ("INFINITY", "NAN"))
+
+    @property
+    def uses_npu(self) -> bool:
+        """Whether a layer runs on an NPU."""
+        return any(call.error == "NPU" for layer in self.layers for call in layer.calls)
 
     @property
     def macs(self) -> int:

@@ -17,6 +17,8 @@ from microgen.ops.base import op_of
 _MOST = 0.97
 # An axis permutation is looked for in tensors up to this rank.
 _MAX_RANK = 5
+# Elements that must have been clamped otherwise before limits are blamed.
+_FEWEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +100,37 @@ def _stale(evidence: Evidence) -> Cause | None:
     )
 
 
+def moved_dimensions(expected: Array, found: Array) -> tuple[int, ...] | None:
+    """The order of dimensions in which ``expected`` [samples, *shape] is ``found``; None where there is no other."""
+    shape = expected.shape[1:]
+    if not 2 <= len(shape) <= _MAX_RANK or (expected == expected.reshape(-1)[0]).all():
+        return None
+    for order in itertools.permutations(range(len(shape))):
+        moved = np.transpose(expected, (0, *(axis + 1 for axis in order)))
+        if order != tuple(sorted(order)) and moved.reshape(found.shape).tobytes() == found.tobytes():
+            return order
+    return None
+
+
+def same_values(expected: Array, found: Array) -> bool:
+    """Whether each sample has the same values, wherever they stand."""
+    flat_expected, flat_found = (np.sort(a.reshape(len(a), -1), axis=1) for a in (expected, found))
+    return flat_expected.tobytes() == flat_found.tobytes()
+
+
 def _layout(evidence: Evidence) -> Cause | None:
     """The same values in another order."""
     expected, found = evidence.expected, evidence.found[:, 0]
     shape = expected.shape[1:]
     if len(shape) < 2 or expected.size == len(expected) or (expected == expected.reshape(-1)[0]).all():
         return None
-    if len(shape) <= _MAX_RANK:
-        for order in itertools.permutations(range(len(shape))):
-            moved = np.transpose(expected, (0, *(axis + 1 for axis in order)))
-            if order != tuple(sorted(order)) and moved.reshape(found.shape).tobytes() == found.tobytes():
-                return Cause(
-                    "layout",
-                    f"the values are right and stand in the order of dimensions {list(order)} of {list(shape)}",
-                    "Compare the order of dimensions that the code before this layer writes with the header's SHAPE",
-                )
-    flat_expected, flat_found = (np.sort(a.reshape(len(a), -1), axis=1) for a in (expected, found))
-    if flat_expected.tobytes() == flat_found.tobytes():
+    if (order := moved_dimensions(expected, found)) is not None:
+        return Cause(
+            "layout",
+            f"the values are right and stand in the order of dimensions {list(order)} of {list(shape)}",
+            "Compare the order of dimensions that the code before this layer writes with the header's SHAPE",
+        )
+    if same_values(expected, found):
         what = "the values are right and stand in other places"
         return Cause("layout", what, "Compare strides and dimensions of the kernel's call with the layer's shapes")
     return None
@@ -135,6 +151,13 @@ def _added_up(evidence: Evidence) -> Cause | None:
 def _rounding(evidence: Evidence) -> Cause | None:
     if evidence.expected.dtype.kind == "f" or np.abs(evidence.signed).max() > 1:
         return None
+    found = evidence.found[:, 0].astype(np.int64)
+    limits = np.iinfo(str(evidence.found.dtype))
+    inside = np.asarray((found > limits.min) & (found < limits.max))
+    free = evidence.signed[inside]
+    if free.size and max((free > 0).mean(), (free < 0).mean()) > _MOST:
+        # All in one direction: that is no rounding, but a zero point or a bias.
+        return None
     return Cause(
         "rounding",
         f"{evidence.differs.mean():.2%} of the elements are one step off",
@@ -153,9 +176,24 @@ def _saturation(evidence: Evidence) -> Cause | None:
     wrapped = (np.abs(signed) > 0.75 * (limits.max - limits.min)).mean()
     if wrapped > _MOST:
         return Cause("saturation", "values jump to the other end of the range: they wrap", "Look for a missing clamp")
+    if (what := _other_limits(evidence)) is not None:
+        return Cause("saturation", what, "Compare the activation's limits in the kernel's parameters")
     if clamped > _MOST and len(np.unique(found)) == 1:
         what = f"every value that differs is {found[0]}, the end of the range"
         return Cause("saturation", what, "Compare the activation's limits in the kernel's parameters")
+    return None
+
+
+def _other_limits(evidence: Evidence) -> str | None:
+    """Whether everything that differs was clamped to other limits, or not clamped."""
+    found, expected, off = evidence.found[:, 0], evidence.expected, evidence.differs[:, 0]
+    if off.sum() < _FEWEST:
+        return None
+    for inner, outer, whose in ((found, expected, "the path"), (expected, found, "the reference")):
+        ends = np.unique(inner[off])
+        # A limit that one of the two has: at most one at each end, and the other goes beyond in many ways.
+        if len(ends) <= 2 and len(np.unique(outer[off])) >= 3 and (inner == outer.clip(inner.min(), inner.max())).all():
+            return f"the values are the same within limits; {whose} ends at {' and '.join(map(str, ends))}"
     return None
 
 
@@ -201,7 +239,7 @@ _RULES: tuple[Callable[[Evidence], Cause | None], ...] = (
     _stale,
     _layout,
     _added_up,
-    _rounding,
     _saturation,
+    _rounding,
     _channels,
 )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from microgen.compare.diagnose import Cause, Evidence, diagnose
 from microgen.compare.observe import Observation, Place, places
+from microgen.compare.surroundings import input_cause, stack_cause
 from microgen.compiler import Compiled
 from microgen.mindir import Array, Node
 from microgen.verification import TOLERANCE, behind_floats
@@ -33,7 +34,11 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How one path compares: layers that agree, and of those how many to the last bit."""
+    """How one path compares: layers that agree, and of those how many to the last bit.
+
+    ``fault`` says how a path ended early, ``layer`` in which layer, where that is known. ``cause`` is what is wrong
+    besides the values, ``layer`` then where.
+    """
 
     path: str
     layers: int
@@ -42,19 +47,23 @@ class Comparison:
     largest_steps: int
     disagreement: Disagreement | None
     fault: str = ""
+    layer: int | None = None
+    cause: Cause | None = None
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing is further off than this path may be."""
-        return self.disagreement is None and not self.fault
+        """Whether nothing is further off than this path may be, and it ended as it should."""
+        return self.disagreement is None and not self.fault and self.cause is None
 
 
 def compare_paths(compiled: Compiled, expected: Observation, found: Observation) -> Comparison:
     """``found`` against the reference's ``expected`` on the same inputs."""
     nodes = compiled.graph.nodes
     total = len(places(compiled))
+    stack = stack_cause(compiled, found.stack)
     if found.fault:
-        return Comparison(found.path, total, 0, 0, 0, None, found.fault)
+        running = found.stack.running if found.stack is not None else None
+        return Comparison(found.path, total, 0, 0, 0, None, found.fault, running, stack)
     floats = behind_floats(compiled.graph)
     first: tuple[Place, NDArray[np.bool_]] | None = None
     agreeing = exact = steps = 0
@@ -69,9 +78,11 @@ def compare_paths(compiled: Compiled, expected: Observation, found: Observation)
         if off.any() and first is None:
             first = place, off
     if first is None:
-        return Comparison(found.path, total, agreeing, exact, steps, None)
+        passed = found.stack.overflow if found.stack is not None else None
+        return Comparison(found.path, total, agreeing, exact, steps, None, layer=passed, cause=stack)
     place, off = first
-    disagreement = _describe(compiled, expected, found, place, off)
+    outside = stack or input_cause(compiled, expected.inputs, found.inputs)
+    disagreement = _describe(compiled, expected, found, place, off, outside)
     return Comparison(found.path, total, agreeing, exact, steps, disagreement)
 
 
@@ -98,6 +109,7 @@ def _describe(
     found: Observation,
     place: Place,
     off: NDArray[np.bool_],
+    outside: Cause | None,
 ) -> Disagreement:
     node = compiled.graph.nodes[place[0]]
     wanted, got = expected.layers[place], found.layers[place]
@@ -116,5 +128,5 @@ def _describe(
         str(got[(sample, invocation, *element)]),
         int(off.sum()),
         int(off.size),
-        diagnose(evidence),
+        outside or diagnose(evidence),
     )

@@ -1,10 +1,13 @@
 """Path ``c``: the generated C itself, compiled for this computer. Exact, and the fastest exact path.
 
-The kernels are those of ``runtime_c`` in plain C, which compute the same bytes as those for any core.
+The kernels are those of ``runtime_c`` in plain C, which compute the same bytes as those for any core. Where most time
+goes, three of them, one row each of a convolution, a depthwise convolution and a dense layer, are replaced by those in
+``host_kernels``, whose loops suit a processor's vector instructions; a traced library has the plain ones.
 """
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import hashlib
 import itertools
@@ -34,6 +37,7 @@ _NAME = "net"
 _BOARD = "mps2-an386"
 _FLAGS = ("-std=c11", "-O3", "-march=native", "-fPIC", "-shared", "-ffp-contract=off", "-w")
 _ARENA_ALIGNMENT = 64
+_HOST_KERNELS = Path(__file__).parent / "host_kernels"
 # Samples below which a second thread costs more than it saves.
 _SAMPLES_PER_THREAD = 4
 
@@ -99,7 +103,10 @@ class HostLibrary:
     """A graph as a loaded library. Each call, and each of its threads, has an arena of its own."""
 
     def __init__(self, graph: Graph, threads: int, *, traced: bool = False) -> None:
-        """``traced`` libraries record every layer's outputs; see ``trace``."""
+        """``traced`` libraries record every layer's outputs, see ``trace``, and consist of nothing but the generated C.
+
+        Raises what ``HostC.compile`` does.
+        """
         self._graph = graph
         self._traced = traced
         self._threads = threads
@@ -109,6 +116,8 @@ class HostLibrary:
         digest = hashlib.sha256(graph.name.encode("utf-8", "replace")).hexdigest()
         network = codegen.NetworkInput(plan, _NAME, "graph", digest)
         files = codegen.generate([network], load_board(_BOARD), codegen.ProjectOptions(projects=("lib",)))
+        if not traced:
+            files |= _wide_kernels(files)
         flags = ["-DNET_TRACE"] if traced else []
         self._run = _load(self, files, len(graph.inputs), len(graph.outputs), flags)
 
@@ -157,18 +166,46 @@ class HostLibrary:
         return int(self._run(given, wanted, ctypes.c_size_t(stop - start), ctypes.c_void_p(address), trace))
 
 
+def _wide_kernels(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The kernels of the project ``files`` that have a faster equal, and what those include."""
+    found = {f"runtime/{path.name}": path for path in sorted(_HOST_KERNELS.glob("*.[ch]"))}
+    return {name: path.read_bytes() for name, path in found.items() if name in files or path.suffix == ".h"}
+
+
 _LOADING = threading.Lock()
 
 
 def _load(
     owner: object, files: dict[str, bytes], inputs: int, outputs: int, flags: Sequence[str]
 ) -> ctypes._NamedFuncPointer:
-    """The driver's function in the compiled ``files``; the library's file goes when ``owner`` does."""
+    """The driver's function in the compiled ``files``, which is unloaded when ``owner`` goes.
+
+    Nothing is left on the disk: what is loaded needs no file.
+    """
     compiler = next((path for name in ("gcc", "clang", "cc") if (path := shutil.which(name))), None)
     if compiler is None:
         raise ToolMissing("no C compiler is installed", where="path c", hint=INSTALL_HINTS["cc"])
-    folder = Path(tempfile.mkdtemp(prefix="microgen-c-"))
-    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="microgen-c-") as folder:
+        library = _built(compiler, Path(folder), files, inputs, outputs, flags)
+        try:
+            with _LOADING:
+                loaded = ctypes.CDLL(str(library))
+        except OSError as error:
+            hint = "Is the folder for temporary files mounted without the right to execute? TMPDIR names another one"
+            raise BuildError(
+                f"what was compiled cannot be loaded: {one_line(str(error))}", where="path c", hint=hint
+            ) from None
+    function = loaded.mg_run
+    # Not at exit, when threads that nobody waits for may still be in it.
+    weakref.finalize(owner, _ctypes.dlclose, loaded._handle).atexit = False
+    function.restype = ctypes.c_int
+    return function
+
+
+def _built(
+    compiler: str, folder: Path, files: dict[str, bytes], inputs: int, outputs: int, flags: Sequence[str]
+) -> Path:
+    """The library that ``compiler`` makes of ``files`` and the driver in ``folder``; BuildError where it refuses."""
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
@@ -184,7 +221,4 @@ def _load(
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["nothing was printed"]
         raise BuildError(f"{Path(compiler).name} failed: {one_line(lines[0])}", where="path c")
-    with _LOADING:
-        function = ctypes.CDLL(str(library)).mg_run
-    function.restype = ctypes.c_int
-    return function
+    return library

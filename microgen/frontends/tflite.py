@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from microgen.errors import InputError, UnsupportedError, VerifyError, one_line
-from microgen.frontends import flatbuffer, tflite_batches, tflite_control, tflite_schema, tflite_shapes, tflite_states
+from microgen.frontends import (
+    flatbuffer,
+    tflite_batches,
+    tflite_control,
+    tflite_custom,
+    tflite_schema,
+    tflite_shapes,
+    tflite_states,
+)
 from microgen.frontends.options import ImportOptions
 from microgen.frontends.tflite_schema import Options, Record
 from microgen.frontends.tflite_states import States
@@ -18,8 +26,8 @@ from microgen.frontends.tflite_tensors import Tensors
 from microgen.mindir import Array, DType, Graph, Node, TensorType, Value, verify
 from microgen.ops.base import op_of
 from microgen.ops.dequantize import Dequantize
-from microgen.ops.registry import by_tflite_name
-from microgen.ops.tflite_form import TFLiteSource
+from microgen.ops.registry import by_tflite_custom_code, by_tflite_name
+from microgen.ops.tflite_form import Option, TFLiteSource
 
 SUFFIXES = (".tflite",)
 
@@ -161,6 +169,7 @@ class _Importer:
             known = sorted(
                 {*by_tflite_name(), *tflite_batches.OPERATORS, *tflite_states.OPERATORS, *tflite_control.OPERATORS}
             )
+            known += sorted(by_tflite_custom_code())
             hints.append(f"Supported operators are {', '.join(known)}")
         return ". ".join(hints)
 
@@ -289,16 +298,21 @@ class _Importer:
 
     def _make(self, layer: _Layer) -> Node:
         """The layer as a node; _RefusedError with the reason, or VerifyError when the file contradicts itself."""
-        operator = None if layer.custom else by_tflite_name().get(layer.operator)
+        code = layer.operator.removeprefix(f"{_CUSTOM} ")
+        operator = by_tflite_custom_code().get(code) if layer.custom else by_tflite_name().get(layer.operator)
         if operator is None:
             raise _UnknownOperatorError("this operator is not supported")
         inputs = tuple(None if index is None else self._usable(index) for index in layer.inputs)
-        outputs = tuple(self._usable(index) for index in layer.outputs)
+        outputs = tuple(self._result(index) for index in layer.outputs)
         kept = self._variables(layer, operator.tflite_states)
         found = [inputs[place] for place in kept]
         outputs += tuple(Value(f"{value.name}/left", value.type) for value in found if value is not None)
-        table = operator.tflite_table(layer.operator)
-        options = Options(table, self._options(layer, table))
+        options: Callable[[str], Option]
+        if layer.custom:
+            options = tflite_custom.options(layer.record)
+        else:
+            table = operator.tflite_table(layer.operator)
+            options = Options(table, self._options(layer, table))
         try:
             op, operands = operator.from_tflite(TFLiteSource(layer.operator, inputs, outputs, options))
         except VerifyError as error:
@@ -311,6 +325,12 @@ class _Importer:
         for value, index in zip(outputs[len(layer.outputs) :], kept.values(), strict=True):
             self._states.leave(index, value)
         return node
+
+    def _result(self, index: int) -> Value:
+        if self._tensors.is_variable(index):
+            name = _short(self._tensors.name(index))
+            raise _RefusedError(f"its result {name!r} is a variable, kept from one invocation to the next")
+        return self._usable(index)
 
     def _variables(self, layer: _Layer, places: Sequence[int]) -> dict[int, int]:
         """The tensor's index for each input, by its place, that the operator keeps."""

@@ -24,14 +24,14 @@ class DType(enum.Enum):
     UINT8 = "uint8"
     INT16 = "int16"
     INT32 = "int32"
+    UINT32 = "uint32"
     INT64 = "int64"
+    UINT64 = "uint64"
     BOOL = "bool"
     # Known to the host runtime only.
     FLOAT16 = "float16"
     FLOAT64 = "float64"
     UINT16 = "uint16"
-    UINT32 = "uint32"
-    UINT64 = "uint64"
 
     @property
     def numpy(self) -> np.dtype[np.generic]:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from microgen.errors import InputError, UnsupportedError, one_line
+from microgen.errors import InputError, UnsupportedError, UsageError, one_line
 from microgen.npu.accelerators import accelerator
 from microgen.npu.compiled import Compiled, ports, read
 from microgen.npu.decoder import check_installed
@@ -20,6 +20,9 @@ _SECONDS = 600.0
 # What Vela says about operators that it leaves to the processor.
 _REFUSED = re.compile(r"operator: (\S+), ofm: '(.*)'\s*\n\s*(?:-\s*)?Reason: (.*)")
 _LEFT = re.compile(r"(?:without passthrough/CPU operations \(found|Non-passthrough operation \()\s*([^)]*)\)")
+
+# What Vela says about options that it does not have, and about configuration files.
+_OPTION = re.compile(r"(?:OptionError: ['\"]?Error: |vela(?:\.py)?: error: )(.*)")
 
 
 class NotWhollyError(UnsupportedError):
@@ -38,9 +41,9 @@ def compile_for_npu(model: bytes, name: str, options: Sequence[str] = ()) -> Com
     """The .tflite file ``model`` for the accelerator of this ``name`` (one of ``ACCELERATORS``).
 
     The multipliers are those of the reference interpreter (``microgen.npu.prepare``). ``options`` are further ones of
-    Vela's command line (``--optimise Size``, ``--memory-mode …``). Raises UsageError for an unknown accelerator,
-    ToolMissing without the package ethos-u-vela, NotWhollyError when operators remain for the processor, and
-    InputError with Vela's words when it refuses the model.
+    Vela's command line (``--optimise Size``, ``--memory-mode …``). Raises UsageError for an unknown accelerator and for
+    options that Vela refuses, ToolMissing without the package ethos-u-vela, NotWhollyError when operators remain for
+    the processor, and InputError with Vela's words when it refuses the model.
     """
     target = accelerator(name)
     check_installed()
@@ -61,9 +64,11 @@ def compile_for_npu(model: bytes, name: str, options: Sequence[str] = ()) -> Com
         return read(Path(folder), _STEM, target.name, given)
 
 
-def _refusal(said: str, status: int) -> InputError | NotWhollyError:
+def _refusal(said: str, status: int) -> InputError | NotWhollyError | UsageError:
     if status < 0:
         return InputError(f"Vela was ended by signal {-status} while it compiled the model")
+    if (option := _OPTION.search(said)) is not None:
+        return UsageError(one_line(option.group(1).strip("'\" ")), where="an option of Vela")
     left = _LEFT.search(said)
     if left is None:
         lines = [line.strip() for line in said.splitlines() if line.strip()]

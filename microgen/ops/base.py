@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Graph, Node, Operator, Value
 from microgen.ops.attributes import Activation, Padding
-from microgen.ops.call import Call, Input, Int, Output, Target
+from microgen.ops.call import Call, Input, Inside, Int, Output, Target
 from microgen.ops.layout import Permutation, Permuted
 from microgen.ops.onnx_form import OnnxForm, OnnxSource
 from microgen.ops.quantization import QuantRule
@@ -25,7 +25,10 @@ from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
 Constraint = Callable[["Op", Node], "str | None"]
 #: Element types that the generated C has kernels and literals for.
-DEVICE_TYPES = frozenset((DType.FLOAT32, DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL))
+DEVICE_TYPES = frozenset(
+    (DType.FLOAT32, DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.UINT32, DType.INT64, DType.UINT64,
+     DType.BOOL)
+)  # fmt: skip
 C = TypeVar("C", bound=Callable[..., "str | None"])
 
 
@@ -65,6 +68,8 @@ class Op(Operator):
     tflite: ClassVar[tuple[str, ...]] = ()
     #: The options table of those operators in the schema (``"Conv2DOptions"``), None without one.
     tflite_options: ClassVar[str | None] = None
+    #: TensorFlow Lite custom operators, by their custom code, whose options are a FlexBuffers map.
+    tflite_custom: ClassVar[tuple[str, ...]] = ()
     #: Inputs of those operators that they keep from one invocation to the next; the node has a further output for what
     #: it leaves of each, in this order.
     tflite_states: ClassVar[tuple[int, ...]] = ()
@@ -74,6 +79,9 @@ class Op(Operator):
     mindspore: ClassVar[tuple[str, ...]] = ()
     #: Whether a following clamp can be merged into the ``activation`` attribute.
     fuses_clamp: ClassVar[bool] = False
+    #: Whether integers without quantization parameters are data like any other, with every value of their type, and
+    #: not numbers such as indices and counts: the differential tests then use all of the type's range.
+    whole_range: ClassVar[bool] = False
     #: Whether the output is the first input's bytes under another type: no code, no copy.
     is_view: ClassVar[bool] = False
 
@@ -158,7 +166,7 @@ class Op(Operator):
 
     @device_constraint
     def element_types(self, node: Node) -> str | None:
-        """tensors hold float32, int8, uint8, int16, int32, int64 or bool"""
+        """tensors hold float32, int8, uint8, int16, int32, uint32, int64, uint64 or bool"""
         for value in (*node.inputs, *node.outputs):
             if value is not None and value.type.dtype not in DEVICE_TYPES:
                 return f"{value.name!r} is {value.type.dtype}"
@@ -177,6 +185,16 @@ class Op(Operator):
     def macs(self, node: Node) -> int:
         """Multiply-accumulates of one inference."""
         return 0
+
+    @property
+    def inside_names(self) -> tuple[str, ...]:
+        """The names of the model's layers that this operator computes at once; none where it is one of them."""
+        return ()
+
+    @property
+    def npu_cycles(self) -> int | None:
+        """Cycles that an NPU needs for it by its compiler's estimate; None where no NPU computes it."""
+        return None
 
     # Quantization -------------------------------------------------------------------------------------
 
@@ -235,6 +253,14 @@ class Op(Operator):
     def in_place(self, node: Node) -> tuple[int, ...]:
         """Inputs whose memory output 0 may take over while the kernel runs (it must write no byte that it
         still has to read).
+        """
+        return ()
+
+    def inside(self, node: Node) -> tuple[Inside, ...]:
+        """Inputs and outputs that ``lower``'s call finds in its scratch, each at a fixed place there.
+
+        Inputs are there before the call, which may overwrite them; outputs are there after it. The planner puts
+        tensors there where it can, and adds copies where it cannot.
         """
         return ()
 

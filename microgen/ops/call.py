@@ -96,7 +96,17 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """Pointer to the call's scratch."""
+    """Pointer to the call's scratch, ``offset`` bytes in."""
+
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A node's input or output whose place is ``offset`` bytes inside of the node's scratch."""
+
+    operand: Input | Output
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +139,8 @@ class Call:
 
     ``from_library`` tells that a linked CMSIS-NN has the function; ``size_query`` asks it at run time for the
     scratch that it needs. ``context_data`` is a table that the ``cmsis_nn_context`` covers instead of scratch.
+    ``scratch_alignment`` is what the scratch's start must be a multiple of besides the alignment of pointers;
+    ``error`` is the end of the name of the status that a failure has in the generated code.
     """
 
     function: str
@@ -138,6 +150,8 @@ class Call:
     from_library: bool = False
     size_query: SizeQuery | None = None
     context_data: Const | None = None
+    scratch_alignment: int = 1
+    error: str = "KERNEL"
 
 
 def ints(**fields: int) -> tuple[tuple[str, FieldValue], ...]:

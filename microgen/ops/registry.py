@@ -39,6 +39,17 @@ def by_tflite_name() -> dict[str, type[Op]]:
 
 
 @functools.cache
+def by_tflite_custom_code() -> dict[str, type[Op]]:
+    """Operators by the code of a TensorFlow Lite custom operator."""
+    table: dict[str, type[Op]] = {}
+    for operator in operators():
+        for code in operator.tflite_custom:
+            assert code not in table, f"{code} is claimed by {table[code].name} and {operator.name}"
+            table[code] = operator
+    return table
+
+
+@functools.cache
 def by_onnx_name() -> dict[str, type[Op]]:
     """Operators by ONNX name, default domain."""
     table: dict[str, type[Op]] = {}

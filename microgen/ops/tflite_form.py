@@ -16,7 +16,8 @@ class TFLiteSource:
     """One operator of a .tflite file.
 
     ``option`` looks a field of the options table up by its name in the schema's generated Python accessors
-    (``"StrideH"``); a missing table or field gives the schema's default. ``inputs`` hold None for absent ones.
+    (``"StrideH"``); a missing table or field gives the schema's default. Those of a custom operator are looked up by
+    their key; VerifyError for a missing one. ``inputs`` hold None for absent ones.
     """
 
     operator: str
@@ -46,9 +47,10 @@ class TFLiteSource:
         return tuple(data.reshape(-1).tolist())
 
     def int_option(self, name: str) -> int:
-        """An integer field."""
+        """An integer field; VerifyError for an option of a custom operator that is none."""
         value = self.option(name)
-        assert isinstance(value, int), name
+        if not isinstance(value, int):
+            raise VerifyError(f"option {name!r} is {value!r}, not an integer")
         return value
 
     def pair(self, height: str, width: str) -> tuple[int, int]:
@@ -72,10 +74,15 @@ ACTIVATION = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
 
 @dataclass(frozen=True, slots=True)
 class TFLiteForm:
-    """An operator to be written to a .tflite file: builtin name, options table and fields, inputs."""
+    """An operator to be written to a .tflite file: builtin name, options table and fields, inputs.
+
+    With ``custom``, ``operator`` is the code of a custom operator and ``options``, integers, are written as a
+    FlexBuffers map.
+    """
 
     operator: str
     inputs: tuple[Value | None, ...]
     options_table: str | None = None
     options: Mapping[str, Option | str] = field(default_factory=dict)
     version: int = 1
+    custom: bool = False

@@ -6,7 +6,9 @@ import numpy as np
 
 from microgen.mindir import Node, Value
 from microgen.ops.base import op_of
-from microgen.plan.model import Plan
+from microgen.ops.call import Input, Output
+from microgen.plan.lifetime import SCRATCH_ALIGNMENT
+from microgen.plan.model import COPY, Plan, Step
 
 
 class PlanError(AssertionError):
@@ -51,13 +53,16 @@ def check(plan: Plan) -> None:
         for operand in node.inputs:
             if operand is not None:
                 expect(operand, node.name)
+        inside = _inside(plan, step)
         if step.scratch_bytes:
             start = step.scratch_offset
-            if start % 8 or start < plan.state_bytes or start + step.scratch_bytes > plan.arena_bytes:
+            alignment = max(SCRATCH_ALIGNMENT, *(call.scratch_alignment for call in step.calls))
+            end = start + step.scratch_bytes
+            if start % alignment or start < plan.state_bytes or end > plan.arena_bytes:
                 raise PlanError(f"{node.name}: scratch is misplaced")
             content[start : start + step.scratch_bytes] = -1
             for operand in node.inputs:
-                if operand is not None:
+                if operand is not None and operand not in inside:
                     expect(operand, f"{node.name}: scratch")
         if op_of(node).is_view:
             if plan.offsets[node.output] != plan.offsets[node.input(0)]:
@@ -65,19 +70,50 @@ def check(plan: Plan) -> None:
             number[node.output] = number[node.input(0)]
             span(node.output)
             continue
-        _check_overlaps(plan, node)
+        _check_overlaps(plan, node, inside)
         for value in node.outputs:
             write(value)
         for value in node.outputs:
             expect(value, node.name)
+        for value in inside & set(node.outputs):
+            content[span(value)] = -1
         if step.scratch_bytes and (content[step.scratch_offset : step.scratch_offset + step.scratch_bytes] != -1).any():
             raise PlanError(f"{node.name}: scratch and output overlap")
+        for value in inside & set(node.outputs):
+            content[span(value)] = number[value]
     for value in plan.graph.results:
         expect(value, "results")
 
 
-def _check_overlaps(plan: Plan, node: Node) -> None:
-    """An output may share bytes with an input only where the operator allows it, and then exactly on top."""
+def _inside(plan: Plan, step: Step) -> set[Value]:
+    """The inputs and outputs that lie in the step's scratch where its operator says, the others being copied.
+
+    Those it says this of must fit into the scratch; inputs must not share bytes there, nor must outputs.
+    """
+    node, found = step.node, set[Value]()
+    spans: dict[type, list[tuple[int, int]]] = {Input: [], Output: []}
+    copied = 0
+    for inside in op_of(node).inside(node):
+        index = inside.operand.index
+        value = node.input(index) if isinstance(inside.operand, Input) else node.outputs[index]
+        end = inside.offset + value.type.nbytes
+        others = spans[type(inside.operand)]
+        if inside.offset < 0 or end > step.scratch_bytes or any(a < end and inside.offset < b for a, b in others):
+            raise PlanError(f"{node.name}: {value.name} has no place of its own in the scratch")
+        others.append((inside.offset, end))
+        if plan.offsets.get(value) == step.scratch_offset + inside.offset:
+            found.add(value)
+        else:
+            copied += 1
+    if copied and copied != sum(call.function == COPY for call in step.calls):
+        raise PlanError(f"{node.name}: an input or output is not copied")
+    return found
+
+
+def _check_overlaps(plan: Plan, node: Node, inside: set[Value]) -> None:
+    """An output may share bytes with an input only where the operator allows it, and then exactly on top, or where both
+    lie in its scratch as it wants them.
+    """
     allowed = op_of(node).in_place_pairs(node)
     for position, output in enumerate(node.outputs):
         start, end = plan.offsets[output], plan.offsets[output] + output.type.nbytes
@@ -87,6 +123,8 @@ def _check_overlaps(plan: Plan, node: Node) -> None:
             first = plan.offsets[value]
             if first < end and start < first + value.type.nbytes:
                 same_value_allowed = any(o == position and node.inputs[i] is value for o, i in allowed)
+                if {value, output} <= inside:
+                    continue
                 if not same_value_allowed or first != start:
                     raise PlanError(f"{node.name}: output {position} overlaps input {index}")
 

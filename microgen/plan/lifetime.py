@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from microgen.mindir import Graph, Node, Value
 from microgen.ops.base import op_of
@@ -11,6 +13,7 @@ from microgen.ops.base import op_of
 TENSOR_ALIGNMENT = 4
 # Scratch may hold pointers; the same plan must serve a 64-bit host.
 SCRATCH_ALIGNMENT = 8
+NO_ALIGNMENTS: Mapping[Node, int] = MappingProxyType({})
 
 
 @dataclass(eq=False)
@@ -47,11 +50,13 @@ def last_uses(graph: Graph) -> dict[Value, int]:
     return last
 
 
-def storages(graph: Graph, scratch: dict[Node, int], *, in_place: bool) -> list[Storage]:
+def storages(
+    graph: Graph, scratch: Mapping[Node, int], *, in_place: bool, alignments: Mapping[Node, int] = NO_ALIGNMENTS
+) -> list[Storage]:
     """Every storage of ``graph``'s values, views merged and, if ``in_place``, outputs laid over dying inputs.
 
-    ``scratch`` gives each node's scratch bytes. Every state must be left by a node that can write over what was found
-    (``microgen.plan.states``).
+    ``scratch`` gives each node's scratch bytes, ``alignments`` those above the usual of some of them. Every state must
+    be left by a node that can write over what was found (``microgen.plan.states``).
     """
     last = last_uses(graph)
     slots = overwritten(graph)
@@ -88,7 +93,8 @@ def storages(graph: Graph, scratch: dict[Node, int], *, in_place: bool) -> list[
             else:
                 join(value, target, step)
         if scratch[node]:
-            result.append(Storage(scratch[node], SCRATCH_ALIGNMENT, step, step, scratch_of=node))
+            multiple = max(SCRATCH_ALIGNMENT, alignments.get(node, 1))
+            result.append(Storage(scratch[node], multiple, step, step, scratch_of=node))
     return result
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from microgen.mindir import Graph, Node, Value
 from microgen.ops.call import Call, Target
 
+# The function that copies an operand into or out of its node's scratch.
+COPY = "mg_copy"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

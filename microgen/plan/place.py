@@ -8,19 +8,22 @@ result on its own.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from microgen.mindir import Graph, Node, Value
 from microgen.ops.base import op_of
-from microgen.ops.call import Call, Target
-from microgen.plan.lifetime import SCRATCH_ALIGNMENT, Storage, storages
-from microgen.plan.model import Plan, Step
+from microgen.ops.call import Call, Input, Int, Output, Target
+from microgen.ops.call import Scratch as ScratchPointer
+from microgen.plan.lifetime import Storage, storages
+from microgen.plan.model import COPY, Plan, Step
+from microgen.plan.rigid import Rigid, Tie, rigid
 
 ARENA_ALIGNMENT = 16
 # Work that the random search may do, in placements of one storage against one other.
 _SEARCH_BUDGET = 100_000
 
-_ORDERS: tuple[Callable[[Storage], tuple[int, ...]], ...] = (
+_ORDERS: tuple[Callable[[Rigid], tuple[int, ...]], ...] = (
     # Large ones first: the usual best.
     lambda s: (-s.size, s.first),
     # Long-lived ones first: keeps a skip connection from splitting the arena.
@@ -31,6 +34,9 @@ _ORDERS: tuple[Callable[[Storage], tuple[int, ...]], ...] = (
     lambda s: (s.first, -s.size),
 )
 
+# Operands in scratch that are tried apart from it.
+_MOST_TIES = 32
+
 
 def make_plan(graph: Graph, target: Target) -> Plan:
     """Lower every node and give every value that is not a constant its place in the arena.
@@ -40,13 +46,14 @@ def make_plan(graph: Graph, target: Target) -> Plan:
     """
     calls = {node: _lower(node, target) for node in graph.nodes}
     scratch = {node: max((call.scratch for call in calls[node]), default=0) for node in graph.nodes}
+    alignments = {node: max((call.scratch_alignment for call in calls[node]), default=1) for node in graph.nodes}
     best: tuple[int, dict[Storage, int]] | None = None
     for in_place in (True, False):
-        every = storages(graph, scratch, in_place=in_place)
+        every = storages(graph, scratch, in_place=in_place, alignments=alignments)
         items = [storage for storage in every if not storage.of_state]
         state_bytes, slots = _states([storage for storage in every if storage.of_state])
-        size, offsets = _search(items)
-        offsets = {**slots, **{storage: state_bytes + offset for storage, offset in offsets.items()}}
+        size, found = _joined(items, [(n, i) for n in graph.nodes for i in op_of(n).inside(n)])
+        offsets = {**slots, **{storage: state_bytes + offset for storage, offset in found.items()}}
         if best is None or size < best[0]:
             best = size, offsets
         if size <= lower_bound(items):
@@ -59,8 +66,11 @@ def make_plan(graph: Graph, target: Target) -> Plan:
         values.update(dict.fromkeys(storage.values, offset))
         if storage.scratch_of is not None:
             scratch_offsets[storage.scratch_of] = offset
-    steps = tuple(Step(n, calls[n], scratch[n], scratch_offsets.get(n, 0)) for n in graph.nodes)
-    return Plan(graph, steps, values, state_bytes + size, ARENA_ALIGNMENT, target, state_bytes)
+    steps: list[Step] = []
+    for node in graph.nodes:
+        start, needed = scratch_offsets.get(node, 0), scratch[node]
+        steps.append(Step(node, _with_copies(node, calls[node], needed, start, values), needed, start))
+    return Plan(graph, tuple(steps), values, state_bytes + size, ARENA_ALIGNMENT, target, state_bytes)
 
 
 def _states(slots: Sequence[Storage]) -> tuple[int, dict[Storage, int]]:
@@ -70,7 +80,7 @@ def _states(slots: Sequence[Storage]) -> tuple[int, dict[Storage, int]]:
     for slot in sorted(slots, key=lambda s: -s.alignment):
         offsets[slot] = end = -(-end // slot.alignment) * slot.alignment
         end += slot.size
-    return -(-end // SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT, offsets
+    return -(-end // ARENA_ALIGNMENT) * ARENA_ALIGNMENT, offsets
 
 
 def _lower(node: Node, target: Target) -> tuple[Call, ...]:
@@ -78,24 +88,59 @@ def _lower(node: Node, target: Target) -> tuple[Call, ...]:
     return () if op.is_view else target.bind(node, op.lower(node, target))
 
 
+def _joined(items: Sequence[Storage], ties: Sequence[Tie]) -> tuple[int, dict[Storage, int]]:
+    """Operands that lie in their node's scratch save copies and mostly memory, but may keep others from better places:
+    each of them is tried apart, and stays so where that needs less.
+    """
+    apart: frozenset[Tie] = frozenset()
+    best = _search(rigid(items))
+    tried = _search(rigid(items), 0)[0]
+    for tie in ties[:_MOST_TIES]:
+        size, _ = _search(rigid(items, apart | {tie}), 0)
+        if size < tried:
+            tried, apart = size, apart | {tie}
+    return min(best, _search(rigid(items, apart)), key=lambda found: found[0]) if apart else best
+
+
+def _with_copies(
+    node: Node, calls: tuple[Call, ...], scratch: int, start: int, offsets: Mapping[Value, int]
+) -> tuple[Call, ...]:
+    """The calls, with copies of the operands that should lie in the node's scratch and do not."""
+    before, after = [], []
+    for inside in op_of(node).inside(node):
+        operand, there = inside.operand, ScratchPointer(inside.offset)
+        value = node.input(operand.index) if isinstance(operand, Input) else node.outputs[operand.index]
+        size = Int(value.type.nbytes)
+        if offsets.get(value) == start + inside.offset:
+            continue
+        if isinstance(operand, Output):
+            after.append(Call(COPY, (there, operand, size), scratch))
+        else:
+            before.append(Call(COPY, (operand, there, size), scratch))
+    return (*before, *calls, *after)
+
+
 def lower_bound(items: Sequence[Storage]) -> int:
     """The largest sum of sizes alive at one step, each rounded up to its alignment.
 
     No placement needs less, but for the few bytes of rounding at the arena's end.
     """
-    steps = {s.first for s in items}
-    rounded = [(s, -(-s.size // s.alignment) * s.alignment) for s in items]
-    return max((sum(size for s, size in rounded if s.first <= step <= s.last) for step in steps), default=0)
+    return _bound([Rigid(((storage, 0),)) for storage in items])
 
 
-def _search(items: Sequence[Storage]) -> tuple[int, dict[Storage, int]]:
-    bound = lower_bound(items)
-    rivals = {s: [o for o in items if o is not s and o.overlaps(s)] for s in items}
+def _bound(items: Sequence[Rigid]) -> int:
+    steps = {storage.first for item in items for storage, _ in item.members}
+    return max((sum(s.alive(step) for s in items if s.first <= step <= s.last) for step in steps), default=0)
+
+
+def _search(items: Sequence[Rigid], budget: int = _SEARCH_BUDGET) -> tuple[int, dict[Storage, int]]:
+    bound = _bound(items)
+    rivals = {s: [(o, spans) for o in items if o is not s and (spans := s.taken(o))] for s in items}
     order = min((sorted(items, key=key) for key in _ORDERS), key=lambda o: _first_fit(o, rivals)[0])
     size, offsets = _first_fit(order, rivals)
     effort = sum(map(len, rivals.values()))
     chance = random.Random(0)
-    for _ in range(_SEARCH_BUDGET // (effort + 1) if effort else 0):
+    for _ in range(budget // (effort + 1) if effort else 0):
         if size <= bound:
             break
         candidate = list(order)
@@ -105,18 +150,27 @@ def _search(items: Sequence[Storage]) -> tuple[int, dict[Storage, int]]:
         candidate_size, candidate_offsets = _first_fit(candidate, rivals)
         if candidate_size <= size:
             order, size, offsets = candidate, candidate_size, candidate_offsets
-    return size, offsets
+    return size, {storage: start + own for item, start in offsets.items() for storage, own in item.members}
 
 
-def _first_fit(order: Sequence[Storage], rivals: dict[Storage, list[Storage]]) -> tuple[int, dict[Storage, int]]:
-    """(arena bytes, offsets) when each storage takes the lowest place that its placed ``rivals`` leave free."""
-    placed: dict[Storage, int] = {}
+#: For each item those alive at the same time, with where it must not start, from their starts.
+_Rivals: TypeAlias = "dict[Rigid, list[tuple[Rigid, list[tuple[int, int]]]]]"
+
+
+def _first_fit(order: Sequence[Rigid], rivals: _Rivals) -> tuple[int, dict[Rigid, int]]:
+    """(arena bytes, offsets) when each item takes the lowest place that its placed ``rivals`` leave free."""
+    placed: dict[Rigid, int] = {}
     total = 0
     for storage in order:
-        taken = sorted((placed[other], placed[other] + other.size) for other in rivals[storage] if other in placed)
+        taken = sorted(
+            (placed[other] + low, placed[other] + high)
+            for other, spans in rivals[storage]
+            if other in placed
+            for low, high in spans
+        )
         offset = 0
         for start, end in taken:
-            if offset + storage.size <= start:
+            if offset <= start:
                 break
             offset = max(offset, -(-end // storage.alignment) * storage.alignment)
         placed[storage] = offset

@@ -5,8 +5,11 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from microgen.data.config import Preprocess
 from microgen.errors import InputError
 from microgen.mindir import DType
+
+__all__ = ["Granularity", "Method", "Ports", "Preprocess", "QuantConfig", "Scheme"]
 
 
 class Method(enum.Enum):
@@ -42,49 +45,6 @@ class Ports(enum.Enum):
 
     INT8 = "int8"
     FLOAT = "float"
-
-
-def _choice(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    if value not in allowed:
-        names = ", ".join(str(a) for a in allowed if a is not None)
-        raise InputError(f"must be one of {names}, not {value!r}", where=f"preprocess.{name}")
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocess:
-    """How files become samples.
-
-    Images: the short side is scaled and the middle cut out (``crop``: ``center``), or the whole is scaled (``none``),
-    to ``resize`` (height, width; None: the input's own). ``channels`` is ``rgb``, ``bgr`` or ``gray`` (None: by the
-    input's number of channels). WAV files: mono, cut into pieces of ``window`` values (None: the input's number of
-    elements), ``hop`` apart (None: the window's length); ``sample_rate`` in Hz is checked where given; values are in
-    [-1, 1].
-    Then both: ``(value · scale - mean) / std``; pixels are 0 to 255, ``mean`` and ``std`` hold one number or one per
-    channel. ``layout`` is ``nhwc`` or ``nchw`` (None: by the input's shape).
-    """
-
-    resize: tuple[int, int] | None = None
-    crop: str = "center"
-    channels: str | None = None
-    scale: float = 1.0
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-    layout: str | None = None
-    sample_rate: int | None = None
-    window: int | None = None
-    hop: int | None = None
-
-    def __post_init__(self) -> None:
-        _choice("crop", self.crop, ("center", "none"))
-        _choice("channels", self.channels, (None, "rgb", "bgr", "gray"))
-        _choice("layout", self.layout, (None, "nhwc", "nchw"))
-        if any(s == 0.0 for s in self.std) or not self.std or not self.mean:
-            raise InputError("std must not be 0, mean and std must not be empty", where="preprocess")
-        for name, number in (("sample_rate", self.sample_rate), ("window", self.window), ("hop", self.hop)):
-            if number is not None and number < 1:
-                raise InputError(f"must be positive, not {number}", where=f"preprocess.{name}")
-        if self.resize is not None and (len(self.resize) != 2 or min(self.resize) < 1 or max(self.resize) > 8192):
-            raise InputError("must be [height, width], each 1 to 8192", where="preprocess.resize")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,29 +5,21 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import enum
-import math
-import re
-import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from microgen.data.stepfile import read_steps
+from microgen.data.values import Reader, Wrong, flag, integer, number, numbers, shown, size, text, texts
 from microgen.errors import InputError, one_line
 from microgen.quantize.config import Granularity, Method, Ports, Preprocess, QuantConfig, Scheme
 
 # Far above any configuration; keeps a mistaken path from filling the memory.
 _MAX_BYTES = 1 << 16
-# A section, its list and one level more for what is mistaken.
-_MAX_DEPTH = 4
-# What YAML 1.1, which wants a point in it, takes for text.
-_EXPONENT = re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+")
+# A section, its list of steps, their arguments that are lists, and one level more for what is mistaken.
+_MAX_DEPTH = 7
 
 E = TypeVar("E", bound=enum.Enum)
-Reader = Callable[[Any], Any]
-
-
-class _Wrong(Exception):
-    """A value that cannot be used; the message says what it must be."""
 
 
 def _enum(kind: type[E]) -> Reader:
@@ -35,96 +27,39 @@ def _enum(kind: type[E]) -> Reader:
         try:
             return kind(value)
         except ValueError:
-            raise _Wrong(f"must be one of {', '.join(member.value for member in kind)}") from None
+            raise Wrong(f"must be one of {', '.join(member.value for member in kind)}") from None
 
     return read
 
 
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _Wrong("must be true or false")
-    return value
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, str) and _EXPONENT.fullmatch(value):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _Wrong("must be a finite number")
-    if _is_huge(value) or not math.isfinite(value):
-        raise _Wrong("must be a finite number")
-    return float(value)
-
-
-def _is_huge(value: object) -> bool:
-    """Whether this is an integer that neither single precision nor a message can hold."""
-    return isinstance(value, int) and value.bit_length() > 64
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or _is_huge(value):
-        raise _Wrong("must be an integer")
-    return value
-
-
-def _shown(value: Any) -> str:
-    if _is_huge(value):
-        return f"a number of {value.bit_length()} bits"
-    try:
-        return one_line(reprlib.repr(value), 60)
-    except ValueError:  # Python does not print integers of thousands of digits, which a list may hold
-        return "this"
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _Wrong("must be text")
-    return value
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-        raise _Wrong("must be a list of names")
-    return tuple(value)
-
-
-def _numbers(value: Any) -> tuple[float, ...]:
-    return tuple(_number(v) for v in value) if isinstance(value, list) else (_number(value),)
-
-
-def _size(value: Any) -> tuple[int, int]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise _Wrong("must be [height, width]")
-    return _integer(value[0]), _integer(value[1])
-
-
 # A key of the file: the field that it sets and how its value is read; a mapping is a section of its own.
 _PREPROCESS: Mapping[str, tuple[str, Reader]] = {
-    "resize": ("resize", _size),
-    "crop": ("crop", _text),
-    "channels": ("channels", _text),
-    "scale": ("scale", _number),
-    "mean": ("mean", _numbers),
-    "std": ("std", _numbers),
-    "layout": ("layout", _text),
-    "sample_rate": ("sample_rate", _integer),
-    "window": ("window", _integer),
-    "hop": ("hop", _integer),
+    "resize": ("resize", size),
+    "crop": ("crop", text),
+    "channels": ("channels", text),
+    "scale": ("scale", number),
+    "mean": ("mean", numbers),
+    "std": ("std", numbers),
+    "layout": ("layout", text),
+    "sample_rate": ("sample_rate", integer),
+    "window": ("window", integer),
+    "hop": ("hop", integer),
+    "steps": ("steps", read_steps),
 }
 _SKIP: Mapping[str, tuple[str, Reader]] = {
-    "layers": ("skip_layers", _texts),
-    "operators": ("skip_operators", _texts),
+    "layers": ("skip_layers", texts),
+    "operators": ("skip_operators", texts),
 }
 _TOP: Mapping[str, tuple[str, Reader]] = {
     "method": ("method", _enum(Method)),
     "weights": ("weights", _enum(Granularity)),
     "scheme": ("scheme", _enum(Scheme)),
     "io": ("io", _enum(Ports)),
-    "equalize": ("equalize", _flag),
-    "bias_correction": ("bias_correction", _flag),
-    "percentile": ("percentile", _number),
-    "momentum": ("momentum", _number),
-    "samples": ("samples", _integer),
+    "equalize": ("equalize", flag),
+    "bias_correction": ("bias_correction", flag),
+    "percentile": ("percentile", number),
+    "momentum": ("momentum", number),
+    "samples": ("samples", integer),
 }
 _SECTIONS = ("skip", "preprocess")
 
@@ -214,7 +149,8 @@ class _Place:
 
     def of(self, key: str) -> str:
         path = (*self.path, key)
-        line = self.lines.get(path)
+        known = (self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines)
+        line = next(known, None)
         return f"{self.file}{f', line {line}' if line else ''}: {one_line('.'.join(path), 80)}"
 
 
@@ -236,8 +172,12 @@ def _read(
         field, reader = keys[key]
         try:
             fields[field] = reader(value)
-        except _Wrong as wrong:
-            raise InputError(f"{wrong}, not {_shown(value)}", where=at.of(key)) from None
+        except Wrong as wrong:
+            raise InputError(f"{wrong}, not {shown(value)}", where=at.of(key)) from None
+        except InputError as error:
+            *inner, last = (key, *filter(None, error.where.split(".")))
+            error.where = dataclasses.replace(at, path=(*at.path, *inner)).of(last)
+            raise
 
 
 def _made(kind: type[Any], fields: dict[str, Any], at: _Place) -> Any:
@@ -250,15 +190,20 @@ def _made(kind: type[Any], fields: dict[str, Any], at: _Place) -> Any:
 
 
 def _lines(node: Any, where: str, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """The line of every key of the two upper levels, counted from 1. Raises InputError for a key that stands twice."""
+    """The line of every key and of every item of a list, counted from 1. InputError for a key that stands twice."""
     found: dict[tuple[str, ...], int] = {}
-    for key, value in node.value if node is not None and isinstance(node.value, list) and node.id == "mapping" else ():
-        here = (*path, str(key.value))
-        line = key.start_mark.line + 1
+    if node is None or not isinstance(node.value, list):
+        return found
+    if node.id == "sequence":
+        pairs = [(str(number), item, item.start_mark) for number, item in enumerate(node.value)]
+    else:
+        pairs = [(str(key.value), value, key.start_mark) for key, value in node.value]
+    for name, value, mark in pairs:
+        here = (*path, name)
+        line = mark.line + 1
         if here in found:
             place = f"{where}, line {line}: {one_line('.'.join(here), 80)}"
             raise InputError(f"stands twice, first in line {found[here]}", where=place)
         found[here] = line
-        if len(path) < 1:
-            found |= _lines(value, where, here)
+        found |= _lines(value, where, here)
     return found

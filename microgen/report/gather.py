@@ -19,6 +19,8 @@ from microgen.boards import Board
 from microgen.compiler import Compiled, Options
 from microgen.mindir import Array, Graph, TensorType, Value
 from microgen.ops.base import op_of
+from microgen.ops.call import Const
+from microgen.plan import Step
 from microgen.project import write_project
 from microgen.quantize import load_samples
 from microgen.quantize.observe import Progress, silent
@@ -169,6 +171,7 @@ def _type(t: TensorType) -> str:
 def _options(options: Options) -> dict[str, Any]:
     return {"optimize": options.optimize, "kernels": options.kernels, "cmsis_nn": Path(options.cmsis_nn).name,
             "calibration": options.calibration.name if options.calibration is not None else None,
+            "npu": options.npu.accelerator if options.npu is not None else None,
             "place": dict(sorted(options.place.items()))}  # fmt: skip
 
 
@@ -209,7 +212,8 @@ def _layers(compiled: Compiled, figures: Figures | None) -> list[dict[str, Any]]
                 "type": _type(node.outputs[0].type),
                 "macs": op_of(node).macs(node),
                 "instructions": figures.layers[index].instructions if figures is not None else None,
-                "weight_bytes": sum(v.type.nbytes for v in operands if v.is_const),
+                "weight_bytes": sum(v.type.nbytes for v in operands if v.is_const) + _npu_bytes(step),
+                "npu_cycles": op_of(node).npu_cycles,
                 "view": op_of(node).is_view,
                 # Layers by number, the network's inputs by their number below zero: -1 is the first.
                 "reads": sorted({number[v] if v in number else -1 - graph.inputs.index(v)
@@ -218,6 +222,13 @@ def _layers(compiled: Compiled, figures: Figures | None) -> list[dict[str, Any]]
             }
         )  # fmt: skip
     return rows
+
+
+def _npu_bytes(step: Step) -> int:
+    """Command stream and weights of a part that an NPU computes."""
+    if op_of(step.node).npu_cycles is None:
+        return 0
+    return sum(arg.data.nbytes for call in step.calls for arg in call.args if isinstance(arg, Const))
 
 
 def _arena(compiled: Compiled) -> dict[str, Any]:
@@ -234,7 +245,7 @@ def _arena(compiled: Compiled) -> dict[str, Any]:
 
 def _quantization(compiled: Compiled, inputs: Sequence[Array], origin: str) -> dict[str, Any]:
     # Edge inputs are there to provoke faults; no range is judged by them.
-    judged = list(inputs) if origin or len(inputs[0]) <= _EDGES else [a[_EDGES:] for a in inputs]
+    judged = list(inputs) if origin or not inputs or len(inputs[0]) <= _EDGES else [a[_EDGES:] for a in inputs]
     return {
         "samples": len(judged[0]) if judged else 0,
         "source": origin or "random",

@@ -63,6 +63,14 @@ class Delegate(Protocol):
         """
 
 
+@runtime_checkable
+class Explains(Protocol):
+    """A delegate that can say more of how a sub-graph runs, for ``inspect --path``."""
+
+    def explain(self, subgraph: Graph) -> list[str]:
+        """Lines of text. Raises what ``compile`` does."""
+
+
 class Reference:
     """The path that takes everything: exact, in NumPy."""
 
@@ -101,14 +109,19 @@ def find_delegate(name: str) -> Delegate:
     """
     if name == REFERENCE:
         return Reference()
+    if name.startswith("qemu:"):
+        raise UsageError(
+            f"{name} runs whole networks as firmware and has no layers to share out",
+            hint=f"Use microgen compare MODEL --paths {name} for its layers' values, microgen verify for its outputs",
+        )
     if name not in _points():
-        raise UsageError(f"unknown path {name!r}", where="--path", hint=f"Known are {', '.join(known_paths())}")
+        raise UsageError(f"unknown path {name!r}", hint=f"Known are {', '.join(known_paths())}")
     try:
         found = _points()[name].load()()
     except MicrogenError:
         raise
     except (ImportError, AttributeError, TypeError) as error:
-        raise UsageError(f"the delegate {name!r} cannot be loaded ({error})", where="--path") from error
+        raise UsageError(f"the delegate {name!r} cannot be loaded ({error})") from error
     if not isinstance(found, Delegate):
-        raise UsageError(f"what is registered as {name!r} is no delegate", where="--path")
+        raise UsageError(f"what is registered as {name!r} is no delegate")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -17,12 +18,37 @@ Out = TypeVar("Out")
 _Item = tuple["Future[Out]", object]
 
 
+class _Queue(Generic[Out]):
+    """At most ``depth`` items; the end always finds room, and never waits: it may come from the garbage collector."""
+
+    def __init__(self, depth: int) -> None:
+        self._items: queue.SimpleQueue[_Item[Out] | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(depth)
+
+    def put(self, future: Future[Out], value: object) -> None:
+        """Append an item once there is room."""
+        self._room.acquire()
+        self._items.put((future, value))
+
+    def end(self) -> None:
+        """Append the end."""
+        self._items.put(None)
+
+    def get(self) -> _Item[Out] | None:
+        """The next item once there is one, or None for the end."""
+        item = self._items.get()
+        if item is not None:
+            self._room.release()
+        return item
+
+
 class Pipeline(Generic[In, Out]):
     """Items go through all stages in the order in which they were submitted.
 
     ``stages`` are functions of one argument: the first takes what is submitted, each other what the one before
     returned; the last one's result is the item's. Where a stage raises, the item's future carries the exception and the
-    other items go on. At most ``depth`` items wait before each stage: ``submit`` then waits.
+    other items go on. At most ``depth`` items wait before each stage: ``submit`` then waits. A pipeline that nobody
+    refers to any more ends as by ``close``.
     """
 
     def __init__(self, stages: Sequence[Callable[..., object]], depth: int = 8) -> None:
@@ -31,11 +57,13 @@ class Pipeline(Generic[In, Out]):
         self._lock = threading.Lock()
         self._closed = False
         self._depth = depth
-        self._queues: list[queue.Queue[_Item[Out] | None]] = [queue.Queue(depth) for _ in stages]
-        following: list[queue.Queue[_Item[Out] | None] | None] = [*self._queues[1:], None]
+        queues: list[_Queue[Out]] = [_Queue(depth) for _ in stages]
+        self._first = queues[0]
+        # The threads refer to their queues alone, so that a pipeline can be collected while they wait.
+        self._end = weakref.finalize(self, self._first.end)
         self._threads = [
-            threading.Thread(target=_work, args=(stage, *queues), name=f"microgen-stage-{index}", daemon=True)
-            for index, (stage, *queues) in enumerate(zip(stages, self._queues, following, strict=True))
+            threading.Thread(target=_work, args=(stage, *pair), name=f"microgen-stage-{index}", daemon=True)
+            for index, (stage, *pair) in enumerate(zip(stages, queues, [*queues[1:], None], strict=True))
         ]
         for thread in self._threads:
             thread.start()
@@ -52,13 +80,15 @@ class Pipeline(Generic[In, Out]):
         with self._lock:
             if self._closed:
                 raise UsageError("the pipeline is closed")
-            self._queues[0].put((future, item))
+            self._first.put(future, item)
         return future
 
     def map(self, items: Iterable[In]) -> Iterator[Out]:
-        """The results of ``items`` in their order, computed ahead as far as the queues allow.
+        """The results of ``items`` in their order, computed ahead as far as the queues allow; nothing is submitted
+        before the first is asked for.
 
-        The first exception of an item is raised in its place; what was submitted behind it is finished and dropped.
+        The first exception of an item is raised in its place, and ends the iteration; what was submitted behind it is
+        dropped.
         """
         pending: deque[Future[Out]] = deque()
         try:
@@ -74,12 +104,12 @@ class Pipeline(Generic[In, Out]):
 
     def close(self) -> None:
         """Finish what was submitted and end the threads. May be called again."""
+        self._closed = True  # before the lock, so that those who wait for it to submit do not go on
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._queues[0].put(None)
+            self._end()
         for thread in self._threads:
-            thread.join()
+            if thread is not threading.current_thread():  # as in a future's callback
+                thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -90,25 +120,26 @@ class Pipeline(Generic[In, Out]):
         self.close()
 
 
-def _work(
-    stage: Callable[[object], object],
-    own: queue.Queue[_Item[Out] | None],
-    following: queue.Queue[_Item[Out] | None] | None,
-) -> None:
-    """One stage's thread: until None comes, which it hands on."""
+def _work(stage: Callable[[object], object], own: _Queue[Out], following: _Queue[Out] | None) -> None:
+    """One stage's thread: until the end comes, which it hands on."""
     while (item := own.get()) is not None:
-        future, value = item
-        # A cancelled item is not computed; one that runs can no longer be cancelled.
-        if not future.running() and not future.set_running_or_notify_cancel():
-            continue
-        try:
-            result = stage(value)
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the item
-            future.set_exception(error)
-            continue
-        if following is None:
-            future.set_result(result)  # type: ignore[arg-type]  # the last stage's result
-        else:
-            following.put((future, result))
+        _step(stage, *item, following)
+        del item  # or it would be kept until the next one comes
     if following is not None:
-        following.put(None)
+        following.end()
+
+
+def _step(stage: Callable[[object], object], future: Future[Out], value: object, following: _Queue[Out] | None) -> None:
+    # A cancelled item is not computed; one that runs can no longer be cancelled.
+    if not future.running() and not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = stage(value)
+    except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the item
+        future.set_exception(error)
+        del future, value  # the exception's traceback refers to this frame
+        return
+    if following is None:
+        future.set_result(result)  # type: ignore[arg-type]  # the last stage's result
+    else:
+        following.put(future, result)

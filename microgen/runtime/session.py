@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from microgen.errors import InputError
+from microgen.errors import InputError, one_line
 from microgen.mindir import Array, Graph, Value
 from microgen.ops.base import op_of
+from microgen.runtime.tensor import as_array, check_array
 
 # Samples that run at once: enough to keep NumPy busy, few enough to bound the im2col buffers.
 _CHUNK = 16
@@ -79,25 +80,27 @@ def initial_states(graph: Graph) -> States:
     return {state.name: state.initial for state in graph.states}
 
 
-def checked_inputs(graph: Graph, inputs: Sequence[Array] | Mapping[str, Array] | Array) -> list[Array]:
+def checked_inputs(graph: Graph, inputs: object) -> list[Array]:
     """The inputs of ``graph`` in order: from arrays in order or by name, or from the array of an only input.
 
     InputError where one is missing, is too many or does not fit.
     """
-    if isinstance(inputs, np.ndarray):
-        inputs = [inputs]
+    names = [v.name for v in graph.inputs]
     if isinstance(inputs, Mapping):
-        names = [v.name for v in graph.inputs]
-        if sorted(inputs) != sorted(names):
-            raise InputError(f"inputs {sorted(inputs)} were given, the model has {sorted(names)}")
+        if set(inputs) != set(names):
+            raise InputError(f"inputs {_listed(inputs)} were given, the model has {_listed(names)}")
         inputs = [inputs[name] for name in names]
-    if len(inputs) != len(graph.inputs):
-        raise InputError(f"{len(inputs)} inputs were given, the model has {len(graph.inputs)}")
-    arrays = [np.asarray(a) for a in inputs]
+    elif not isinstance(inputs, Sequence) or isinstance(inputs, str | bytes):
+        inputs = [inputs]  # an array, or what NumPy can take for one
+    if len(inputs) != len(names):
+        raise InputError(f"{len(inputs)} inputs were given, the model has {len(names)}: {_listed(names)}")
+    arrays = [as_array(name, a) for name, a in zip(names, inputs, strict=True)]
     for value, array in zip(graph.inputs, arrays, strict=True):
-        expected = f"{value.type.dtype} [samples, {', '.join(map(str, value.shape))}]"
-        if array.dtype != value.type.dtype.numpy or array.shape[1:] != value.shape or array.ndim == 0:
-            raise InputError(f"input is {array.dtype} {list(array.shape)}, not {expected}", where=value.name)
+        check_array(value.name, value.type, array)
         if len(array) != len(arrays[0]):
             raise InputError(f"{len(array)} samples, but {len(arrays[0])} for the first input", where=value.name)
     return arrays
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(sorted(one_line(repr(name), 60) for name in names)) or "none"

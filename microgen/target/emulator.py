@@ -89,9 +89,9 @@ def run_elf(
             exit_code = process.wait(timeout)
         except subprocess.TimeoutExpired:
             hang = _where_it_hangs(monitor, Elf(elf))
-            raise DeviceFault(
-                f"the firmware did not end within {timeout:g} s{hang}{_tail(_text(console))}", where=str(elf)
-            ) from None
+            said = _text(console)
+            what = f"the firmware did not end within {timeout:g} s{hang}{_tail(said)}"
+            raise DeviceFault(what, where=str(elf), console=said) from None
         finally:
             if process.poll() is None:
                 process.kill()
@@ -126,7 +126,7 @@ def _check(board: Board, elf: Path, exit_code: int, console: str) -> None:
         if 15 in registers:
             place = f" in {describe_address(Elf(elf), registers[15])}"
         reason = "the core locked up" if "Lockup" in console else f"the emulator was ended by signal {-exit_code}"
-        raise DeviceFault(reason + place + ("" if place else _tail(console)), where=str(elf))
+        raise DeviceFault(reason + place + ("" if place else _tail(console)), where=str(elf), console=console)
     own = [line for line in console.splitlines() if line.startswith(QEMU + ": ")]
     if exit_code and own:
         raise DeviceFault(f"the emulator refused the firmware: {one_line(own[0])}", where=str(elf))

@@ -12,11 +12,12 @@ _RECORD = re.compile(r"MICROGEN-FAULT((?: [a-z_]+=[0-9a-f]{8})+)")
 _STACK = re.compile(r"MICROGEN-STACK((?: [0-9a-f]{8})+)")
 
 # Bits of the Configurable Fault Status Register (Armv8-M ARM, D1.2.10), the most telling first.
-_STACK_FAULT = "stack overflow"
+STACK_FAULT = "stack overflow"
+_STACK_END = "__stack_limit"
 _CFSR = (
-    (1 << 20, "UsageFault", _STACK_FAULT),
-    (1 << 4, "MemManage fault", _STACK_FAULT),
-    (1 << 12, "BusFault", _STACK_FAULT),
+    (1 << 20, "UsageFault", STACK_FAULT),
+    (1 << 4, "MemManage fault", STACK_FAULT),
+    (1 << 12, "BusFault", STACK_FAULT),
     (1 << 0, "MemManage fault", "execution of memory that holds no code"),
     (1 << 1, "MemManage fault", "access outside of the board's memory, or a write to read-only memory,"),
     (1 << 3, "MemManage fault", "return from an exception with a broken stack"),
@@ -56,7 +57,7 @@ def _kind(record: Mapping[str, int]) -> str:
     for bit, fault, text in _CFSR:
         if not cfsr & bit:
             continue
-        if text != _STACK_FAULT:
+        if text != STACK_FAULT:
             if cfsr & 0xFF and cfsr & _MMFAR_VALID:
                 text += f" at {record['mmfar']:#010x}"
             elif cfsr & 0xFF00 and cfsr & _BFAR_VALID:
@@ -88,10 +89,11 @@ def fault_in(console: str, elf: Elf) -> DeviceFault | None:
         return None
     record = {name: int(value, 16) for name, value in (field.split("=") for field in match[1].split())}
     kind = _kind(record)
-    # Without registers that tell (ARMv6-M), the stack pointer does.
-    if kind == _EXCEPTIONS[3] and record["sp"] < elf.symbol("__stack_limit").address:
-        kind = f"HardFault: {_STACK_FAULT}"
-    hint = "Give it a larger stack (__stack_size)" if _STACK_FAULT in kind else ""
+    end = next((symbol.address for symbol in elf.symbols if symbol.name == _STACK_END), 0)
+    if STACK_FAULT not in kind and record["sp"] < end:
+        # Without memory protection it goes on below its end until it meets something else.
+        kind += f" after a {STACK_FAULT},"
+    hint = "Give it a larger stack (__stack_size)" if STACK_FAULT in kind else ""
     if "pc" in record:
         place = f"in {describe_address(elf, record['pc'])}"
         caller = elf.symbolize(record["lr"] - 4)
@@ -100,4 +102,4 @@ def fault_in(console: str, elf: Elf) -> DeviceFault | None:
     else:
         caller = _caller_from_stack(elf, console)
         place = f"in {caller} or in what it calls" if caller else f"with the stack pointer at {record['sp']:#010x}"
-    return DeviceFault(f"the firmware faulted: {kind} {place}", where=str(elf.path), hint=hint)
+    return DeviceFault(f"the firmware faulted: {kind} {place}", where=str(elf.path), hint=hint, console=console)

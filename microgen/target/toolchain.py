@@ -207,6 +207,10 @@ def model_objects(build: BuildResult) -> tuple[Path, ...]:
     return tuple(path for path in build.objects if path.parent.name not in ("emulator", "board", "example"))
 
 
+# What an application links besides the networks that use an NPU: no part of the model.
+_NPU_DRIVER = ("ethosu_reserve_driver", "ethosu_invoke_v3", "ethosu_release_driver")
+
+
 def link_model(board: Board, objects: Sequence[Path], entry_points: Sequence[str], output: Path) -> Elf:
     """Links objects into firmware that holds ``entry_points`` and what they need, nothing else.
 
@@ -215,6 +219,7 @@ def link_model(board: Board, objects: Sequence[Path], entry_points: Sequence[str
     """
     roots = [f"-Wl,--undefined={name}" for name in entry_points]
     command: list[str | Path] = [find_tool(GCC), *board.core.gcc_flags, "-nostartfiles", "-Wl,--gc-sections"]
+    roots += [f"-Wl,--defsym={name}=0" for name in _NPU_DRIVER]
     command += [*roots, f"-Wl,--entry={entry_points[0]}", "-o", output, *objects, "-lm"]
     _run(command, output.parent, "linking the model alone")
     return Elf(output)

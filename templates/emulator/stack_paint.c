@@ -1,6 +1,7 @@
 #include "stack_paint.h"
 
 #define PAINT 0xC5A5C5A5u
+#define END_WORDS 4
 
 extern uint32_t __stack_limit[]; /* from the linker script */
 
@@ -28,4 +29,14 @@ __attribute__((noinline)) size_t stack_used(uintptr_t mark)
         word++;
     }
     return (size_t)(mark - (uintptr_t)word);
+}
+
+bool stack_end_touched(void)
+{
+    for (const volatile uint32_t *word = __stack_limit; word < __stack_limit + END_WORDS; word++) {
+        if (*word != PAINT) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -2,6 +2,7 @@
 #ifndef STACK_PAINT_H
 #define STACK_PAINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,5 +11,9 @@ uintptr_t stack_paint(void);
 
 /* Bytes below `mark` that were written since stack_paint: the deepest use by the calls in between. */
 size_t stack_used(uintptr_t mark);
+
+/* Whether the painted words at the very end of the stack were written since stack_paint: what overflows a stack without
+ * a fence below it passes there. */
+bool stack_end_touched(void);
 
 #endif

@@ -52,7 +52,9 @@ def as_real(board: Board, **changes: object) -> Board:
 
 
 def generate(board: Board, model: Path, folder: Path, **options: object) -> Path:
-    network = compile_models([model], board, Options(projects=("make",), name="digits", **options))[0]  # type: ignore[arg-type]
+    stack = 4096 if board.ram_size > 1 << 14 else 1024
+    chosen = Options(projects=("make",), name="digits", stack_bytes=stack, **options)  # type: ignore[arg-type]
+    network = compile_models([model], board, chosen)[0]
     write_project(network.files, folder)
     return folder
 

@@ -39,7 +39,7 @@ def test_readme_has_the_command_that_makes_the_same_project(microgen: Run, tmp_p
     first, second = tmp_path / "first", tmp_path / "second"
     assert microgen("compile", MODEL, MODEL, MODEL, *options, "--optimize", "size", "-o", first).code == 0
     (command,) = re.findall(r"^    microgen (compile .*)$", (first / "README.md").read_text(), re.MULTILINE)
-    words = [{"MODEL": str(MODEL), "FOLDER": str(second)}.get(word, word) for word in command.split()]
+    words = [{MODEL.name: str(MODEL), "FOLDER": str(second)}.get(word, word) for word in command.split()]
     assert microgen(*words).code == 0
     assert (second / "manifest.json").read_bytes() == (first / "manifest.json").read_bytes()
 

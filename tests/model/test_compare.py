@@ -178,6 +178,13 @@ def test_command(testdata: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert caught.value.code == 2 and message in capsys.readouterr().err
 
 
+def test_inspect_names_what_runs_firmware(testdata: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["inspect", str(testdata / "models" / "hello_world_int8.tflite"), "--path", "qemu:mps2-an386"])
+    said = capsys.readouterr().err
+    assert caught.value.code == 2 and "microgen compare MODEL --paths qemu:mps2-an386" in " ".join(said.split())
+
+
 def test_shapes_of_the_evidence(kws: Compiled) -> None:
     inputs = sample_inputs([v.type for v in kws.graph.inputs], 0)
     observed = on_emulator("qemu:mps2-an386", kws, inputs)

@@ -37,7 +37,7 @@ def files(operator: type[Op]) -> Iterator[tuple[Sample, bytes]]:
 
 
 #: Operators of which TensorFlow Lite can express something.
-EXPRESSIBLE = [operator for operator in operators() if operator.tflite]
+EXPRESSIBLE = [operator for operator in operators() if operator.tflite or operator.tflite_custom]
 
 
 @pytest.mark.parametrize("operator", EXPRESSIBLE, ids=lambda o: o.name)

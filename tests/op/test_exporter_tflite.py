@@ -31,6 +31,7 @@ REFUSED = frozenset(
         "ResizeBilinear-onnx_tf_half_pixel_for_nn_own_scales",
         "ResizeBilinear-onnx_tf_half_pixel_for_nn",
         "ResizeBilinear-onnx_align_corners",
+        *(f"SignalRescale-{d}_{i}" for d in ("int8", "int16") for i in ("half", "third", "saturating", "vanishing")),
     )
 )
 #: Quantized samples that TensorFlow Lite runs and its reference interpreter for microcontrollers does not: int64

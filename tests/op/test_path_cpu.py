@@ -1,4 +1,4 @@
-"""Path cpu: ONNX Runtime on our export, against the reference path."""
+"""Path cpu: ONNX Runtime on our export, against the reference path; float models: tests/model/test_paths_agree.py."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ import numpy as np
 import pytest
 
 from microgen import Context, Model
-from microgen.errors import ToolMissing, UsageError
+from microgen.delegates import onnx_runtime
+from microgen.errors import ToolMissing, UnsupportedError, UsageError
 from microgen.runtime import Session
 from microgen.runtime.delegate import find_delegate
-from microgen.verification import sample_inputs
+from tests.support.command import Run
 from tests.support.models import test_batch
+
+
+class Unwilling(onnx_runtime.OnnxRuntime):
+    """A provider that does not start, for it has an option too many."""
+
+    def _where(self, options: object) -> dict[str, object]:
+        return {"providers": ["CPUExecutionProvider"], "provider_options": [{"a": "1"}, {"b": "2"}]}
+
 
 MODELS = ("kws_dscnn_int8", "ad_autoencoder_int8", "hello_world_int8", "ic_resnet8_int8")
 
@@ -26,13 +35,6 @@ def test_int8_models_are_close(name: str, testdata: Path) -> None:
     inputs = test_batch(model.graph, 5)
     (found,), (expected,) = model.predict(inputs), Session(model.graph).run(inputs)
     assert (np.abs(found.astype(int) - expected.astype(int)) <= 4).mean() > 0.8
-
-
-def test_float_models_are_close(testdata: Path) -> None:
-    model = Model(testdata / "models" / "ic_resnet8_float.tflite").build(Context(("cpu",)))
-    inputs = sample_inputs([v.type for v in model.graph.inputs], 3)
-    (found,), (expected,) = model.predict(inputs), Session(model.graph).run(inputs)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -80,3 +82,30 @@ def test_without_an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(UsageError, match="without an accelerator"):
         find_delegate("ort")
+
+
+def test_what_an_accelerator_leaves_to_the_processor_is_said(
+    testdata: Path, microgen: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Azure's provider is in every build and takes no operator: its session has it, and runs on the processor."""
+    ort = pytest.importorskip("onnxruntime")
+    if "AzureExecutionProvider" not in ort.get_available_providers():
+        pytest.skip("this onnxruntime has no AzureExecutionProvider")
+    monkeypatch.setattr(onnx_runtime, "ACCELERATORS", ("AzureExecutionProvider",))
+    outcome = microgen("inspect", testdata / "models" / "hello_world_float.tflite", "--path", "ort")
+    assert outcome.code == 0, outcome
+    assert "part 0 on ort: AzureExecutionProvider: 0 of 5 ONNX nodes" in outcome.out, outcome.out
+    assert "part 0 on ort: CPUExecutionProvider: 5 of 5 ONNX nodes: 3 Gemm" in outcome.out, outcome.out
+
+
+def test_a_session_that_fails_does_not_go_on_elsewhere(testdata: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Left to itself ONNX Runtime prints that it falls back, and does."""
+    pytest.importorskip("onnxruntime")
+    model = Model(testdata / "models" / "hello_world_float.tflite").build(Context(("cpu",)))
+    (part,) = model.parts
+    executable = part.delegate.compile(part.graph, 1)
+    with pytest.raises(UnsupportedError, match=r"ONNX Runtime: .*[Ii]nvalid"):
+        executable.run([np.zeros((1, 2, 3), np.float32)])
+    with pytest.raises(UnsupportedError, match="ONNX Runtime"):
+        Unwilling().compile(part.graph, 1)
+    assert capfd.readouterr() == ("", "")

@@ -1,4 +1,7 @@
-"""Path gpu against the reference path: every operator's samples, whole models, random convolutions."""
+"""Path gpu against the reference path: every operator's samples, models layer by layer, random convolutions.
+
+Whole models: tests/model/test_paths_agree.py.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,6 @@ from tests.op.test_operators_numpy import inputs_of
 from tests.support.models import INT8_MODELS, test_batch
 from tests.support.tolerance import assert_close
 
-FLOAT_MODELS = ("ad_autoencoder_float", "hello_world_float", "ic_resnet8_float", "vww_mobilenet_float")
 #: Operators with a row: each of their quantized samples is claimed, but for those named below.
 QUANTIZED = frozenset(
     ("Abs", "Add", "AveragePool2D", "BatchMatMul", "BroadcastTo", "Clip", "Concatenation", "Conv2D", "DepthToSpace",
@@ -94,15 +96,6 @@ def test_what_is_claimed() -> None:
 
 
 @pytest.mark.parametrize("name", INT8_MODELS)
-def test_the_same_bytes_as_the_reference(name: str, testdata: Path) -> None:
-    model = Model(testdata / "models" / f"{name}.tflite").build(Context(("gpu",), threads=1))
-    assert [part.delegate.name for part in model.parts] == ["gpu"]
-    inputs = test_batch(model.graph, 100)
-    for found, expected in zip(model.predict(inputs), Session(model.graph).run(inputs), strict=True):
-        np.testing.assert_array_equal(found, expected)
-
-
-@pytest.mark.parametrize("name", INT8_MODELS)
 def test_the_same_bytes_in_every_layer(name: str, testdata: Path) -> None:
     graph = Model(testdata / "models" / f"{name}.tflite").graph
     inputs = test_batch(graph, 3)
@@ -110,15 +103,6 @@ def test_the_same_bytes_in_every_layer(name: str, testdata: Path) -> None:
     expected = Session(graph).run_all(inputs)
     for value, found in zip(whole.outputs, Program(whole, 1).run(inputs), strict=True):
         np.testing.assert_array_equal(found, expected[value], err_msg=value.name)
-
-
-@pytest.mark.parametrize("name", FLOAT_MODELS)
-def test_floats_are_close(name: str, testdata: Path) -> None:
-    model = Model(testdata / "models" / f"{name}.tflite").build(Context(("gpu",), threads=1))
-    assert [part.delegate.name for part in model.parts] == ["gpu"]
-    inputs = test_batch(model.graph, 3)
-    for found, expected in zip(model.predict(inputs), Session(model.graph).run(inputs), strict=True):
-        assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
 def test_a_batch_of_any_size_in_portions_of_any_size(testdata: Path) -> None:

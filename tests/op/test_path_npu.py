@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 from microgen import Context, Model
+from microgen.frontends.builder import GraphBuilder
+from microgen.mindir import DType, QuantParams, TensorType
+from microgen.ops.add import Add
+from microgen.ops.attributes import Activation
 from microgen.ops.registry import operators
 from microgen.runtime import Session
 from microgen.runtime.delegate import No, Yes, find_delegate, known_paths
@@ -17,9 +21,10 @@ from tests.support.models import test_batch
 pytest.importorskip("ethosu.vela", reason='pip install "microgen[npu]"')
 
 
-@pytest.mark.parametrize("path", ["npu", "ethos-u65-256"])
 @pytest.mark.parametrize("name", ["kws_dscnn_int8", "ic_resnet8_int8", "micro_speech_int8"])
-def test_the_same_bytes_as_the_reference(name: str, path: str, testdata: Path) -> None:
+def test_the_same_bytes_as_the_reference(name: str, testdata: Path) -> None:
+    """Path npu: tests/model/test_paths_agree.py."""
+    path = "ethos-u65-256"
     model = Model(testdata / "models" / f"{name}.tflite").build(Context((path,)))
     inputs = test_batch(model.graph, 6)
     for found, expected in zip(model.predict(inputs), Session(model.graph).run(inputs), strict=True):
@@ -57,3 +62,14 @@ def test_command_line(testdata: Path, microgen: Run) -> None:
     model = testdata / "models" / "hello_world_int8.tflite"
     outcome = microgen("compare", model, "--paths", "npu,c", "--samples", 2)
     assert outcome.code == 0 and outcome.out.count("3 of 3") == 4, outcome
+
+
+def test_scalars_are_left_to_the_reference() -> None:
+    """Vela refuses a network that has one."""
+    builder = GraphBuilder("scalars")
+    quant = QuantParams.per_tensor(0.1, 3)
+    x, y = (builder.input(name, TensorType(DType.INT8, (), quant)) for name in "xy")
+    graph = builder.graph([builder.add(Add(Activation.NONE), x, y, quant=quant)])
+    model = Model(graph).build(Context(("npu",)))
+    assert [part.delegate.name for part in model.parts] == ["reference"]
+    assert model.predict([np.int8([4, 5]), np.int8([3, -3])])[0].tolist() == [4, -1]

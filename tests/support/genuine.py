@@ -86,22 +86,23 @@ class GenuineLibrary(Library):
 
     @property
     def functions(self) -> dict[str, Function]:
-        ours = kernels.functions(self.folder)
+        ours = super().functions
         prefixed = {_link_name(name): replace(function, name=_link_name(name)) for name, function in ours.items()}
         return prefixed | {name: ours[name] for name in self._genuine()}
 
     @property
     def structs(self) -> Structs:
-        # The parameters of an LSTM were others before v6; no kernel takes them.
-        return {name: fields for name, fields in kernels.structs(self.folder).items() if "lstm" not in name}
+        # CMSIS-NN's parameters of an LSTM were others before v6; no kernel takes them.
+        found = kernels.structs(self.folder)
+        return {name: fields for name, fields in found.items() if "lstm" not in name or name.startswith("mg_")}
 
     def sources(self) -> list[Path]:
-        files = kernels.needed_files(self.folder, kernels.functions(self.folder), self.isa)
+        files = kernels.needed_files(self.folder, super().functions, self.isa)
         ours = [self.staged / "runtime" / file for file in files if file.endswith(".c")]
         return [*ours, *sorted((self.staged / "quiet").glob("*.c"))]
 
     def write_header(self, folder: Path) -> None:
-        names = kernels.functions(self.folder)
+        names = super().functions
         text = kernels.nn_header(self.folder, names, isa=self.isa, genuine=cmsis_nn_header.adapter_text(self.tree))
         (folder / kernels.GENERATED_HEADER).write_text(text)
 

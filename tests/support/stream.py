@@ -44,6 +44,10 @@ class StreamError(AssertionError):
     """The harness itself went wrong: it did not build, or it did not understand its stream."""
 
 
+#: Calls the driver of an NPU, which only firmware has: tests/model/test_npu_device.py.
+CALLING_OTHERS = frozenset({"mg_ethos_u_invoke"})
+
+
 @dataclass(frozen=True)
 class Library:
     """The kernels of a folder, in the flavour for an instruction set."""
@@ -53,7 +57,7 @@ class Library:
 
     @property
     def functions(self) -> dict[str, kernels.Function]:
-        return dict(kernels.functions(self.folder))
+        return {name: f for name, f in kernels.functions(self.folder).items() if name not in CALLING_OTHERS}
 
     @property
     def structs(self) -> Structs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from microgen.mindir import Array, DType, Graph, TensorType
+from microgen.ops.base import op_of
 from microgen.ops.sampling import rng
 
 COUNT = 4
@@ -13,13 +14,15 @@ COUNT = 4
 def inputs_for(graph: Graph) -> list[Array]:
     """For each graph input and state ``COUNT`` sets of values along a new leading axis: two random ones, then the
     smallest and the largest values of the type with the other extreme strewn in. Floats are moderate, -4 to 4,
-    unless they are quantized; so are plain integers, whose sums and products are to stay within their types.
+    unless they are quantized; so are plain integers, whose sums and products are to stay within their types, but those
+    of operators that take the ``whole_range``.
     """
     quantizes = any(value.type.quant is not None for value in graph.results)
-    return [_values(value.type, (graph.name, index), quantizes) for index, value in enumerate(graph.sources)]
+    whole = all(op_of(node).whole_range for node in graph.nodes)
+    return [_values(value.type, (graph.name, index), quantizes, whole) for index, value in enumerate(graph.sources)]
 
 
-def _values(type: TensorType, key: object, quantizes: bool) -> Array:
+def _values(type: TensorType, key: object, quantizes: bool, whole: bool) -> Array:
     generator = rng("inputs", key)
     shape = (COUNT, *type.shape)
     if type.dtype.is_float:
@@ -28,9 +31,12 @@ def _values(type: TensorType, key: object, quantizes: bool) -> Array:
     if type.dtype is DType.BOOL:
         return generator.integers(0, 2, shape).astype(np.bool_)
     low, high = type.dtype.limits
-    if type.quant is None and type.dtype.size > 1:
+    if type.quant is None and type.dtype.size > 1 and not whole:
         low, high = max(low, -100), min(high, 100)
     data = generator.integers(low, high, shape, dtype=type.dtype.numpy, endpoint=True)
+    if whole:
+        # Of all lengths in bits, not nearly all of the longest.
+        data[1] >>= generator.integers(0, 8 * type.dtype.size, type.shape, dtype=type.dtype.numpy)
     rare = generator.random(shape) < 0.1
     data[2] = np.where(rare[2], high, low)
     data[3] = np.where(rare[3], low, high)

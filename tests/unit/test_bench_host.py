@@ -10,6 +10,7 @@ import pytest
 
 from microgen import Context, Model
 from microgen.compiler import load_graph
+from microgen.errors import UsageError
 from microgen.hostbench import bench_host, dump_tensors
 from microgen.passes import optimize
 from microgen.runtime import Session
@@ -89,3 +90,45 @@ def test_command(model: Path, tmp_path: Path, microgen: Run) -> None:
 def test_inspect_says_who_runs_what(model: Path, microgen: Run) -> None:
     result = json.loads(microgen("inspect", model, "--path", "c", "--json", "-").out)
     assert [entry["path"] for entry in result["paths"]] == ["c"] * 3 and result["parts"] == 1
+
+
+def test_a_model_is_prepared_as_by_compile(model: Path, tmp_path: Path, microgen: Run) -> None:
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+    ports = [helper.make_tensor_value_info(name, 1, ["n", "m"]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Tanh", ["x"], ["y"])], "g", ports[:1], ports[1:])
+    source = tmp_path / "open.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), source)
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(8, 1, 6)).astype(np.float32))
+    host = ("bench", source, "--host", "--loops", 1, "--input-shape", "x:1,6", "--json", "-")
+    outcome = microgen(*host)
+    assert outcome.code == 0 and [o["op"] for o in json.loads(outcome.out)["operators"]] == ["Tanh"]
+    outcome = microgen(*host, "--calibration", tmp_path / "x.npy", "--dump", tmp_path / "d")
+    assert outcome.code == 0 and np.load(tmp_path / "d" / "000_0.npy").dtype == np.int8
+    for arguments, message in (
+        (("--kernels", "portable"), "--input-shape, --calibration"),
+        (("--baseline", "b"), "--baseline"),
+    ):
+        outcome = microgen("bench", model, "--host", *arguments)
+        assert outcome.code == 2 and message in outcome.err, outcome.err
+
+
+def test_what_cannot_be_written_is_said_before_measuring(model: Path, tmp_path: Path, microgen: Run) -> None:
+    (tmp_path / "x.npy").touch()
+    outcome = microgen("bench", model, "--host", "--loops", 10**9, "--dump", tmp_path / "x.npy")
+    assert outcome.code == 2
+
+
+def test_json_has_no_number_for_what_is_none(model: Path, tmp_path: Path, microgen: Run) -> None:
+    np.save(tmp_path / "y.npy", np.full((1, 1), np.nan, np.float32))
+    common = ("bench", model, "--host", "--loops", 1, "--expected", tmp_path / "y.npy", "--max-bias", 1)
+    outcome = microgen(*common, "--json", "-")
+    assert outcome.code == 1
+    result = json.loads(outcome.out, parse_constant=pytest.fail)
+    assert result["accuracy"][0]["cosine"] is None and not result["within_thresholds"]
+
+
+def test_loops_that_measure_nothing(model: Path) -> None:
+    built = Model(model).build()
+    with pytest.raises(UsageError, match="0 runs"):
+        bench_host(built, test_batch(built.graph, 1), loops=0)

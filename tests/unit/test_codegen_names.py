@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgen.codegen import sanitize
+from microgen.compiler import c_name
 from tests.support import codegen
 from tests.support.codegen import WARNINGS, evaluate, pattern, probe_graph, project, write
 
@@ -123,3 +124,23 @@ def test_identifiers(text: str, identifier: str, host_gcc: str) -> None:
         check=False,
     )
     assert compiled.returncode == 0
+
+
+def test_letters_stay_readable_in_markdown() -> None:
+    assert sanitize.markdown("Größe für Ærø 名前") == "Größe für Ærø 名前"
+    assert not set("<>&[]()*`|") & set(re.sub(r"&#\d+;", "", sanitize.markdown("ü<b>[x](y)*ß*`|&lt;")))
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("Größe.tflite", "groesse"),
+        ("Gro\u0308ße.tflite", "groesse"),
+        ("Åsa-Café.onnx", "asa_cafe"),
+        ("ÜBUNG.ms", "uebung"),
+        ("Łódź ﬁle.tflite", "lodz_file"),
+        ("名前.tflite", "model"),
+    ],
+)
+def test_prefixes_of_files_with_other_letters(file: str, name: str) -> None:
+    assert c_name(file) == name

@@ -84,6 +84,15 @@ def test_list_devices(microgen: Run, dfp: Path) -> None:
     assert "has a device like Q*" in microgen("packs", "list", "--devices", "Q*").out
 
 
+def test_list_devices_without_a_pattern(microgen: Run, dfp: Path) -> None:
+    nothing = microgen("packs", "list", "--devices")
+    assert nothing.code == 0 and "No installed pack has devices" in nothing.out and "packs add" in nothing.out
+    microgen("packs", "add", dfp)
+    for order in (("--devices", "--json", "-"), ("--json", "-", "--devices")):
+        names = {d["device"] for d in json.loads(microgen("packs", "list", *order).out)["devices"]}
+        assert {"ACMEH745XI:CM7", "ACME-V7:HE"} <= names
+
+
 def test_add_from_a_server_and_update(microgen: Run, server: PackServer, tmp_path: Path) -> None:
     archive = packs.write_pack(tmp_path / "a.pack", {"Acme.Acme_DFP.pdsc": packs.pdsc()}).read_bytes()
     server.publish("Acme", "Acme_DFP", packs.pdsc(url=server.url), "1.2.0", archive)

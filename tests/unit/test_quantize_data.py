@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from microgen.data import images
 from microgen.errors import InputError, ToolMissing
 from microgen.mindir import DType, Graph, QuantParams, TensorType, Value
-from microgen.quantize import Preprocess, load_samples, media
+from microgen.quantize import Preprocess, load_samples
 
 
 def network(*shapes: tuple[int, ...], quant: QuantParams | None = None, dtype: DType = DType.FLOAT32) -> Graph:
@@ -211,7 +212,7 @@ def test_images_that_do_not_suit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         load_samples(tmp_path / "a.png", IMAGE)
     with pytest.raises(InputError, match="files serve a float input, this is int8"):
         load_samples(tmp_path, network((1, 4, 6, 3), dtype=DType.INT8))
-    monkeypatch.setattr(media, "_MAX_PIXELS", 23)
+    monkeypatch.setattr(images, "MAX_PIXELS", 23)
     with pytest.raises(InputError, match="6×4 pixels are too many"):
         load_samples(tmp_path, IMAGE)
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:40])
@@ -229,7 +230,7 @@ def test_without_pillow_the_package_is_named(tmp_path: Path, monkeypatch: pytest
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(media.importlib, "import_module", missing)
+    monkeypatch.setattr(images.importlib, "import_module", missing)
     with pytest.raises(ToolMissing, match=r"pillow is not installed\. pip install pillow"):
         load_samples(tmp_path, IMAGE)
 

@@ -164,7 +164,7 @@ def test_a_state_is_written_in_place_where_it_can_be() -> None:
         check(plan)
         (kept,) = plan.graph.states
         assert plan.offsets[kept.before] == plan.offsets[kept.after] == 0
-        assert plan.state_bytes == -(-kept.before.type.nbytes // 8) * 8
+        assert plan.state_bytes == -(-kept.before.type.nbytes // 16) * 16
         (x,) = stream(graph, 6)
         expected = Session(graph).run([x])[0]
         found = play(plan, [x], plan.graph.states)

@@ -261,7 +261,6 @@ def test_per_axis_scales_and_missing_zero_points() -> None:
         ({"Type": tflite.TensorType.COMPLEX64}, "COMPLEX64"),
         ({"Type": tflite.TensorType.INT4}, "INT4"),
         ({"Type": 100}, "type 100"),
-        ({"IsVariable": True}, "variable"),
         ({"Sparsity": {}}, "sparse"),
         ({"Shape": ints(1, 1, 1, 1, 1, 1, 4)}, "7 dimensions"),
         ({"Quantization": {"DetailsType": 1, "Details": {}}}, "CustomQuantization"),
@@ -274,6 +273,14 @@ def test_unsupported_tensors_are_reported_by_layer(change: dict[str, Any], reaso
     assert first.startswith("total (ADD): ")
     assert second.startswith("result (RELU): ")
     assert reason in first and reason in second and "'total'" in first
+
+
+def test_variables_are_no_results() -> None:
+    """What reads one finds what was there before; an operator without a state leaves none."""
+    with pytest.raises(UnsupportedError) as error:
+        load(write(_tensors((2, {"IsVariable": True}))))
+    (problem,) = error.value.problems
+    assert "is a variable, kept from one invocation to the next" in problem
 
 
 def test_unsupported_operators_are_reported_together() -> None:
@@ -479,7 +486,9 @@ def _files(operator_class: Any) -> list[bytes]:
     return files
 
 
-@pytest.mark.parametrize("operator_class", [o for o in operators() if o.tflite], ids=lambda o: o.name)
+@pytest.mark.parametrize(
+    "operator_class", [o for o in operators() if o.tflite or o.tflite_custom], ids=lambda o: o.name
+)
 def test_mutated_operators(operator_class: Any) -> None:
     """Small files are nearly all structure: mutations reach every operator's options and operands."""
     files = _files(operator_class)

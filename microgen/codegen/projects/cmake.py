@@ -32,7 +32,7 @@ def hint(project: ProjectModel) -> str:
         f"CMake: `cmake --preset default && cmake --build --preset default` builds `build/default/{project.name}.elf` "
         "with arm-none-eabi-gcc; the presets speed, size and debug build other ones."
     )
-    if project.board.emulator is not None:
+    if project.board.emulator is not None and not project.npu:
         text += " With `--target run` it runs in QEMU on a sample of zeros."
     return text + (
         f" In a CMake project of your own, `add_subdirectory` this folder and link the library `{target}`: it brings "

@@ -15,6 +15,8 @@ def hint(project: ProjectModel) -> str:
     text = f"`make` builds `build/{project.name}.elf` with arm-none-eabi-gcc, `make size` shows its memory."
     if project.board.emulator is None:
         return text
+    if project.npu:
+        return f"{text} `microgen run` on this folder runs it in QEMU, with the NPU simulated."
     return f"{text} `make run` runs it in QEMU on a sample of zeros, `microgen run` on this folder on your data."
 
 

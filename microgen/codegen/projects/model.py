@@ -77,7 +77,8 @@ class ProjectModel:
     the project folder, that code which uses the networks needs; ``defines`` are ``NAME`` or ``NAME=value``.
     ``optimize`` is ``speed``, ``size`` or ``ram``. ``shared_arena``: the networks run one after the other in one arena.
     ``linker_script`` is that of the application for GNU ld, "" without one. ``contents`` are the files, by path, that
-    exist before the project writers run, for writers that pack them.
+    exist before the project writers run, for writers that pack them. ``npu`` is the accelerator that the networks use
+    (``ethos-u55-128``), "" without one: then firmware must link the driver of its maker.
     """
 
     name: str
@@ -93,12 +94,18 @@ class ProjectModel:
     stack_bytes: int
     shared_arena: bool
     linker_script: str
+    npu: str = ""
     contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def group(self, name: str) -> Group:
         """The group of that name; an empty one where the project has none."""
         assert name in GROUPS, name
         return next((group for group in self.groups if group.name == name), Group(name))
+
+    @property
+    def npu_driver_missing(self) -> bool:
+        """Whether the application needs the NPU's driver from outside: on an emulated board it has a stand-in."""
+        return bool(self.npu) and self.board.emulator is None
 
     @property
     def network_sources(self) -> tuple[str, ...]:
@@ -129,7 +136,7 @@ class ProjectModel:
     @property
     def transfer_bytes(self) -> int:
         """Bytes that the emulator application collects before it writes them."""
-        return 1024 if self.board.ram_size >= 1 << 15 else 256
+        return 1024 if self.board.ram_size > 1 << 14 else 256
 
     @property
     def arena_bytes(self) -> int:

@@ -18,8 +18,9 @@ from microgen.ops.conv2d import Conv2D
 # What a node usually needs per element of its inputs and outputs: a float64, a float32 and what they are made from.
 # The seldom int64 arithmetic needs three times as much.
 _BYTES_PER_ELEMENT = 24
-# A portion's working set: a processor is fastest near its cache, a GPU wants work for all of it.
+# A portion's working set: a processor is fastest near its cache, a GPU wants work for all of it, as far as it has room.
 _BUDGET = {"cpu": 32 << 20, "cuda": 2 << 30}
+_SHARE_OF_FREE = 4
 _LARGEST_PORTION = {"cpu": 64, "cuda": 1 << 16}
 
 
@@ -47,7 +48,7 @@ class Program:
         for value, node in last.items():
             if value not in keep:
                 self._done[node].append(value)
-        self.portion = _portion(graph, self._device.type)
+        self.portion = _portion(graph, self._device)
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """The outputs of a batch, [samples, *shape] each."""
@@ -73,10 +74,14 @@ class Program:
         return values
 
 
-def _portion(graph: Graph, kind: str) -> int:
+def _portion(graph: Graph, on: torch.device) -> int:
     """How many samples run at once."""
+    kind = on.type
     largest = max(_elements(node, kind) for node in graph.nodes)
-    return max(1, min(_BUDGET[kind] // (_BYTES_PER_ELEMENT * largest), _LARGEST_PORTION[kind]))
+    budget = _BUDGET[kind]
+    if kind == "cuda":
+        budget = min(budget, torch.cuda.mem_get_info(on)[0] // _SHARE_OF_FREE)
+    return max(1, min(budget // (_BYTES_PER_ELEMENT * largest), _LARGEST_PORTION[kind]))
 
 
 def _elements(node: Node, kind: str) -> int:

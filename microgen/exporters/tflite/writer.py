@@ -75,6 +75,22 @@ def _form(node: Node) -> TFLiteForm:
         raise VerifyError(error.what, where=error.where or node.label, hint=error.hint or _HINT) from None
 
 
+def _flexbuffer(options: Mapping[str, Option | str]) -> bytes:
+    """A FlexBuffers map of integers."""
+    from flatbuffers import flexbuffers
+
+    builder: Any = flexbuffers.Builder()
+    with builder.Map():
+        for name, value in options.items():
+            builder.Int(name, value)
+    return bytes(builder.Finish())
+
+
+def _code(form: TFLiteForm) -> tuple[str, int, bool]:
+    """What an operator's code in the file tells."""
+    return form.operator, form.version, form.custom
+
+
 @dataclass(frozen=True, slots=True)
 class _Operation:
     """One operator of the file. What a node leaves of the states that its operator keeps is not among ``outputs``."""
@@ -98,9 +114,9 @@ class _Writer:
         self._main += [_Operation(_form(node), _ordinary(node)) for node in graph.nodes]
         self._main += map(_operation, tflite_states.assignments(stored))
         self._once = [*map(_operation, tflite_states.initialization(stored))]
-        self._codes: dict[tuple[str, int], int] = {}
+        self._codes: dict[tuple[str, int, bool], int] = {}
         for operation in (*self._main, *self._once):
-            self._codes.setdefault((operation.form.operator, operation.form.version), len(self._codes))
+            self._codes.setdefault(_code(operation.form), len(self._codes))
         # Buffer 0 is empty and serves every computed tensor.
         self._buffers = [self._table("Buffer", {})]
 
@@ -109,7 +125,7 @@ class _Writer:
         subgraphs = [self._subgraph("main", self._graph.inputs, self._graph.outputs, self._main)]
         if self._once:
             subgraphs.append(self._subgraph("once", (), (), self._once))
-        codes = [self._operator_code(name, version) for name, version in self._codes]
+        codes = [self._operator_code(*code) for code in self._codes]
         model = self._table(
             "Model",
             {
@@ -169,7 +185,15 @@ class _Writer:
         }
         return self._table("QuantizationParameters", fields)
 
-    def _operator_code(self, name: str, version: int) -> int:
+    def _operator_code(self, name: str, version: int, custom: bool) -> int:
+        if custom:
+            fields = {
+                "DeprecatedBuiltinCode": self._schema.BuiltinOperator.CUSTOM,
+                "CustomCode": self._builder.CreateString(name),
+                "BuiltinCode": self._schema.BuiltinOperator.CUSTOM,
+                "Version": version,
+            }
+            return self._table("OperatorCode", fields)
         code = getattr(self._schema.BuiltinOperator, name, None)
         if code is None:
             raise VerifyError(f"TensorFlow Lite has no operator {name}", where=self._graph.name)
@@ -183,10 +207,12 @@ class _Writer:
     def _operator(self, operation: _Operation, numbers: Mapping[Value, int]) -> int:
         form = operation.form
         fields = {
-            "OpcodeIndex": self._codes[form.operator, form.version],
+            "OpcodeIndex": self._codes[_code(form)],
             "Inputs": self._indices(form.inputs, numbers),
             "Outputs": self._indices(operation.outputs, numbers),
         }
+        if form.custom and form.options:
+            fields["CustomOptions"] = self._data(_flexbuffer(form.options))
         if form.options_table is not None:
             fields["BuiltinOptionsType"] = getattr(self._schema.BuiltinOptions, form.options_table)
             options = {name: self._option(value) for name, value in form.options.items()}
