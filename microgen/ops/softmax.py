@@ -232,6 +232,8 @@ is below 1
 
     def permuted(self, node: Node, permutation: Permutation) -> Permuted | None:
         axis = permutation.index(axis_of(self.axis, node.output.shape))
+        if is_int16(node) and axis != len(permutation) - 1:
+            return None
         return Permuted(replace(self, axis=axis), (permutation,), (permutation,))
 
     def in_place(self, node: Node) -> tuple[int, ...]:
