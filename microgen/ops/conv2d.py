@@ -153,6 +153,7 @@ class Conv2D(Convolution):
                 op_of(node), f"{sample.id}_bias_i32", (image.type, values, bias), node.output.type.quant
             )
 
+        yield make("3x3", (5, 6, 3), (4, 3, 3))
         yield make("i16_3x3", (5, 6, 3), (5, 3, 3), wide=True)
         yield make("i16_one_row", (1, 12, 5), (6, 1, 5), wide=True, activation=Activation.RELU)
         yield make("i16_one_row_inside", (1, 12, 4), (5, 1, 5), wide=True, padding="VALID", stride=(1, 2))
@@ -162,8 +163,6 @@ class Conv2D(Convolution):
         yield make("i16_long_sums", (1, 3, 560), (5, 1, 3), wide=True, padding="VALID")
         yield make("i16_saturating", (3, 4, 3), (2, 2, 2), wide=True, scale=0.02, bias=1 << 20)
         yield narrow(make("i16_3x3_stride2", (7, 6, 2), (5, 3, 3), wide=True, stride=(2, 2)))
-
-        yield make("3x3", (5, 6, 3), (4, 3, 3))
         yield make("3x3_stride2_odd", (7, 6, 2), (5, 3, 3), stride=(2, 2))
         yield make("3x3_stride2_even", (8, 9, 2), (3, 3, 3), stride=(2, 2), activation=Activation.RELU)
         yield make("valid_5x2", (9, 7, 3), (2, 5, 2), padding="VALID", activation=Activation.RELU6)

@@ -131,14 +131,13 @@ class DepthwiseConv2D(Convolution):
             output = QuantParams.per_tensor(scale / 256, 0) if wide else QuantParams.per_tensor(scale, zero_points[1])
             return sampling.single(cls(stride, dilation, pads, activation), id, operands, output)
 
+        yield make("3x3", (5, 6, 3), (3, 3))
         yield make("i16_3x3", (5, 6, 7), (3, 3), wide=True)
         yield make("i16_one_row", (1, 12, 4), (1, 5), wide=True, stride=(1, 2), activation=Activation.RELU)
         yield make("i16_dilated_double", (9, 8, 3), (3, 3), 2, dilation=(2, 3), batch=2, wide=True)
         yield make("i16_no_bias_tall", (30, 2, 5), (19, 1), bias=None, axis=None, wide=True)
         yield make("i16_long_sums", (20, 28, 4), (20, 28), padding="VALID", wide=True)
-
         yield make("tall_kernel", (5, 2, 3), (_LOCAL_ROWS + 1, 2))
-        yield make("3x3", (5, 6, 3), (3, 3))
         yield make("3x3_stride2_odd", (7, 6, 5), (3, 3), stride=(2, 2))
         yield make("3x3_stride2_even", (8, 9, 4), (3, 3), stride=(2, 2), activation=Activation.RELU)
         yield make("valid_5x2", (9, 7, 3), (5, 2), padding="VALID", activation=Activation.RELU6)
