@@ -9,4 +9,5 @@ python=.venv/bin/python
 "$python" -m ruff check .
 "$python" -m ruff format --check .
 "$python" -m mypy
-exec "$python" -m pytest -n 2 "$@"
+# Each process gets neighbouring tests, which share what a module builds, and takes over from the other at the end.
+exec "$python" -m pytest -n 2 --dist worksteal "$@"

@@ -11,11 +11,13 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from tests.support import compiler_cache
 from tests.support.command import Run, runner
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -126,6 +128,22 @@ def cmake() -> str:
 def chromium() -> str:
     """Path of a Chromium that runs without a display."""
     return _tool("chromium", "chromium-browser", "google-chrome")
+
+
+_CACHE = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes a compiler cache for all tests of this run; the processes that xdist starts inherit it."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        config.stash[_CACHE] = Path(tempfile.mkdtemp(prefix="microgen-ccache-"))
+        compiler_cache.start(config.stash[_CACHE])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Removes the compiler cache."""
+    if (folder := config.stash.get(_CACHE, None)) is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.hookimpl(tryfirst=True)

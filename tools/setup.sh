@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what microgen needs: tools/setup.sh [demo|test]
 #   demo  the compilers, the emulator and .venv/ with microgen and its dependencies (the default)
-#   test  the same, clang and g++ as further compilers, CMake, Ninja, Chromium and what the tests need
+#   test  the same, clang and g++ as further compilers, ccache, CMake, Ninja, Chromium and what the tests need
 # It first says what it will install. What is there already is left alone, so a second run takes no time.
 # Ends with 0, or with 3 where something is missing that it cannot install.
 set -euo pipefail
@@ -57,6 +57,8 @@ have make || want make
 have gcc || want gcc
 includes gcc stdio.h || want libc6-dev
 if [ "$mode" = test ]; then
+    # the same kernels are compiled by many tests
+    have ccache || want ccache
     have clang || want clang
     # generated headers are tried from C++
     have g++ || want g++

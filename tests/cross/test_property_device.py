@@ -33,7 +33,7 @@ from tests.support.stream_targets import (
 pytestmark = pytest.mark.cross
 
 #: Graphs of an operator with kernels for the board's instruction set, and of others.
-GRAPHS, PLAIN_GRAPHS = 300, 100
+GRAPHS, PLAIN_GRAPHS = 160, 60
 HELIUM = "mps3-an547"
 FEWEST_FOR_A_BOARD = 2_000
 

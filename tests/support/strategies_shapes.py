@@ -5,10 +5,12 @@ Everything that is drawn has a form in TensorFlow Lite, so that the reference in
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import strategies as st
 
-from microgen.mindir import DType, Node, TensorType, Value
+from microgen.mindir import DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.add import Add
 from microgen.ops.average_pool2d import AveragePool2D
@@ -16,17 +18,22 @@ from microgen.ops.base import Sample
 from microgen.ops.batch_matmul import BatchMatMul
 from microgen.ops.concatenation import Concatenation
 from microgen.ops.gather import Gather
+from microgen.ops.logistic import Logistic
 from microgen.ops.max_pool2d import MaxPool2D
 from microgen.ops.mean import Mean
 from microgen.ops.mul import Mul
+from microgen.ops.pad import Pad
 from microgen.ops.reduce_max import ReduceMax
+from microgen.ops.reshape import Reshape
 from microgen.ops.resize_bilinear import ResizeBilinear
 from microgen.ops.resize_nearest import ResizeNearest
 from microgen.ops.resizing import Coordinates, Resize
 from microgen.ops.slice import Slice
+from microgen.ops.softmax import Softmax
 from microgen.ops.split import Split
 from microgen.ops.sub import Sub
 from microgen.ops.sum import Sum
+from microgen.ops.tanh import Tanh
 from microgen.ops.transpose import Transpose
 from tests.support.strategies import (
     CHANNELS,
@@ -44,6 +51,7 @@ from tests.support.strategies import (
     valid,
 )
 
+WIDE_PROBABILITIES = QuantParams.per_tensor(2.0**-15, 0)
 SHAPES = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
 COORDINATES = st.sampled_from([Coordinates.ASYMMETRIC, Coordinates.HALF_PIXEL, Coordinates.ALIGN_CORNERS])
 
@@ -155,6 +163,55 @@ def resizings(make: type[Resize], *, real: bool = False) -> st.SearchStrategy[Sa
     return resizing()
 
 
+@st.composite
+def softmaxes(draw: st.DrawFn, *, wide: bool = False) -> Sample:
+    """Softmax along the last axis, from scales that tell nothing apart to those that leave one class."""
+    shape = (*draw(st.lists(st.integers(1, 4), max_size=3)), draw(st.one_of(st.integers(1, 12), st.integers(13, 80))))
+    op = Softmax(draw(st.sampled_from([1.0, 1.0, 0.25, 3.5])))
+    scale = float(np.float32(2.0 ** draw(st.floats(-14.0, 2.0))))
+    if wide:
+        return valid(sampling.single(op, "drawn", (sampling.int16(shape, scale / 16.0),), WIDE_PROBABILITIES))
+    source = TensorType(DType.INT8, shape, quant(draw, scale))
+    return valid(sampling.single(op, "drawn", (source,), QuantParams.per_tensor(1 / 256, -128)))
+
+
+@st.composite
+def paddings(draw: st.DrawFn) -> Sample:
+    """Pad with any amounts, with the zero point or a number."""
+    source = tensor(draw, draw(SHAPES))
+    amounts = tuple((draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in source.shape)
+    op = Pad(amounts, draw(st.one_of(st.none(), st.integers(-128, 127))))
+    return valid(sampling.single(op, "drawn", (source,), source.quant))
+
+
+def sigmoids(make: type[Logistic | Tanh]) -> st.SearchStrategy[Sample]:
+    """Logistic or Tanh of any scale, whose result has the one that TensorFlow Lite asks for."""
+
+    @st.composite
+    def sigmoid(draw: st.DrawFn) -> Sample:
+        result = QuantParams.per_tensor(make.result_scale, make.result_zero_point)
+        return valid(sampling.single(make(), "drawn", (tensor(draw, draw(SHAPES)),), result))
+
+    return sigmoid()
+
+
+@st.composite
+def reshapings(draw: st.DrawFn) -> Sample:
+    """Reshape: other groups of the same elements, one dimension left open or none."""
+    factors = draw(st.lists(st.integers(1, 4), min_size=1, max_size=5))
+    before, after = ([int(np.prod(group)) for group in _grouped(draw, factors)] for _ in range(2))
+    if draw(st.booleans()):
+        after[draw(st.integers(0, len(after) - 1))] = -1
+    source = tensor(draw, tuple(before))
+    return valid(sampling.single(Reshape(tuple(after)), "drawn", (source,), source.quant))
+
+
+def _grouped(draw: st.DrawFn, factors: list[int]) -> list[list[int]]:
+    """Neighbours together: up to four groups, none of them empty."""
+    cuts = sorted(draw(st.sets(st.integers(1, len(factors)), max_size=3)) - {len(factors)})
+    return [factors[a:b] for a, b in itertools.pairwise([0, *cuts, len(factors)])]
+
+
 def _plus(first: float, second: float) -> float:
     return first + second
 
@@ -172,6 +229,10 @@ BY_OPERATOR: dict[str, st.SearchStrategy[Sample]] = {
     "Mul": binaries(Mul, lambda first, second: 100.0 * first * second),
     "TransposeConv2D": transposed_convolutions(),
     "BatchMatMul": matrix_products(),
+    "Softmax": softmaxes(),
+    "Pad": paddings(),
+    "Logistic": sigmoids(Logistic),
+    "Tanh": sigmoids(Tanh),
     "Transpose": transpositions(),
     "Slice": slices(),
     "Concatenation": concatenations(),
@@ -186,6 +247,7 @@ BY_OPERATOR: dict[str, st.SearchStrategy[Sample]] = {
     "DepthwiseConv2D_i16": depthwise_convolutions(wide=True),
     "FullyConnected_i16": dense_layers(wide=True),
     "TransposeConv2D_i16": transposed_convolutions(wide=True),
+    "Softmax_i16": softmaxes(wide=True),
     "Conv2D_f32": convolutions(real=True),
     "DepthwiseConv2D_f32": depthwise_convolutions(real=True),
     "FullyConnected_f32": dense_layers(real=True),
@@ -197,3 +259,6 @@ BY_OPERATOR: dict[str, st.SearchStrategy[Sample]] = {
     "BatchMatMul_f32": matrix_products(real=True),
     "ResizeBilinear_f32": resizings(ResizeBilinear, real=True),
 }
+
+#: What only gives memory another shape: no kernel computes it.
+VIEWS: dict[str, st.SearchStrategy[Sample]] = {"Reshape": reshapings()}

@@ -31,6 +31,7 @@ from tests.support.stream_cases import Buffer, Case
 from tests.support.stream_maker import CaseMaker
 
 FIRMWARE = Path(__file__).parents[1] / "firmware"
+EMULATOR = resources.templates_dir() / "emulator"
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Werror")
 SANITIZERS = ("-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 _MAGIC = 0x3153474D
@@ -207,14 +208,16 @@ class HostProgram(Program):
 class DeviceProgram(Program):
     """In the emulator."""
 
-    def __init__(self, library: Library, board: Board, elf: Path) -> None:
+    def __init__(self, library: Library, board: Board, elf: Path, options: Sequence[str] = ()) -> None:
+        """``options`` are the emulator's."""
         super().__init__(library, ARM)
         self._board = board
         self._elf = elf
+        self._options = options
 
     def _execute(self, folder: Path) -> str:
         try:
-            result = run_elf(self._board, self._elf, files=folder, timeout=120.0)
+            result = run_elf(self._board, self._elf, files=folder, timeout=120.0, options=self._options)
         except DeviceFault as fault:
             return str(fault)
         if result.exit_code:
@@ -235,23 +238,35 @@ def build_host(library: Library, folder: Path, compiler: str, *flags: str) -> Ho
     return HostProgram(library, program)
 
 
-def build_device(library: Library, board: Board, folder: Path, compiler: str) -> DeviceProgram:
-    """The firmware for a board in ``folder``; built once, whoever asks first. Cases lie in its largest RAM."""
+def build_device(
+    library: Library,
+    board: Board,
+    folder: Path,
+    compiler: str,
+    *,
+    sources: Sequence[Path] = (EMULATOR / "startup.c",),
+    link_options: Sequence[str] = (),
+    options: Sequence[str] = (),
+) -> DeviceProgram:
+    """The firmware for a board in ``folder``; built once, whoever asks first. Cases lie in its largest RAM.
+
+    ``sources`` are the start-up code, ``options`` the emulator's.
+    """
     elf = folder / "stream.elf"
     with _lock(folder):
         if not elf.exists():
-            emulator = resources.templates_dir() / "emulator"
             largest = max((region for region in board.memory if region.kind == "ram"), key=lambda region: region.size)
             placement = make_placement(board, {"arena": largest.name})
             variables = {"board": board, "placement": placement, "stack_size": _STACK_SIZE}
             (folder / "linker.ld").write_bytes(make_renderer()("gcc/linker.ld.j2", variables))
-            command = [compiler, *board.core.gcc_flags, *WARNINGS, "-O2", f"-I{emulator}"]
-            extra = [emulator / "startup.c", emulator / "semihosting.c"]
+            command = [compiler, *board.core.gcc_flags, *WARNINGS, "-O2", f"-I{EMULATOR}"]
+            extra = [*sources, EMULATOR / "semihosting.c"]
             objects = _compile(library, ARM, folder, command, ["stream_device"], extra)
             link = [compiler, *board.core.gcc_flags, "-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings"]
-            _check([*link, "-T", folder / "linker.ld", *objects, "-lm", "-o", folder / "linked"])
+            link += ["-T", str(folder / "linker.ld"), *link_options]
+            _check([*link, *objects, "-lm", "-o", folder / "linked"])
             (folder / "linked").rename(elf)
-    return DeviceProgram(library, board, elf)
+    return DeviceProgram(library, board, elf, options)
 
 
 def _compile(
@@ -266,16 +281,17 @@ def _compile(
     (folder / "thunks.c").write_text(library.thunks(abi))
     own = [FIRMWARE / f"{name}.c" for name in ("stream", *platform)]
     sources = [*library.sources(), folder / "thunks.c", *own, *extra]
-    includes = [f"-I{folder}", *(f"-I{path}" for path in library.includes), f"-I{FIRMWARE}"]
+    # Relative, so that a compiler cache knows a kernel again that another program has too.
+    includes = ["-I.", *(f"-I{path}" for path in library.includes), f"-I{FIRMWARE}"]
     objects = [folder / f"{source.stem}.o" for source in sources]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = zip(sources, objects, strict=True)
-        list(pool.map(lambda job: _check([*command, *includes, "-c", job[0], "-o", job[1]]), jobs))
+        list(pool.map(lambda job: _check([*command, *includes, "-c", job[0], "-o", job[1]], folder), jobs))
     return objects
 
 
-def _check(command: Sequence[str | Path]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _check(command: Sequence[str | Path], folder: Path | None = None) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise StreamError(done.stderr)
 

@@ -14,6 +14,7 @@ from microgen.codegen import kernels
 from microgen.ops.base import Op, Sample, op_of
 from microgen.ops.call import Isa, Target
 from microgen.ops.registry import operators
+from tests.support import armv6m
 from tests.support.stream import Library, Program, build_device, build_host
 from tests.support.stream_inputs import inputs_for
 
@@ -21,7 +22,9 @@ HOST = "host"
 #: The DSP flavour on the host, over plain C definitions of its instructions.
 HOST_DSP = "host-dsp"
 HOSTS = (HOST, HOST_DSP)
-BOARDS = ("mps2-an385", "mps2-an386", "mps3-an547")
+#: A core without an FPU on which an access that is not aligned faults, one with the DSP extension, one with Helium. A
+#: Cortex-M3 would run the first one's kernels; whole networks do (tests/model/test_device.py).
+BOARDS = (armv6m.BOARD.name, "mps2-an386", "mps3-an547")
 
 
 def compiled_samples(operator: type[Op]) -> list[Sample]:
@@ -34,10 +37,6 @@ def compiled_samples(operator: type[Op]) -> list[Sample]:
 
 #: Operators that have code.
 COMPUTING = tuple(operator for operator in operators() if not operator.is_view and compiled_samples(operator))
-
-#: Boards on which every operator runs: a core without an FPU, and the one with the most extensions. The other ones run
-#: the operators that have kernels for their instruction set; of the rest they would run the same code once more.
-COMPLETE = ("mps2-an385", "mps3-an547")
 
 _SHOWN = 12
 
@@ -54,10 +53,18 @@ def has_flavour(sample: Sample, isa: Isa) -> bool:
     return kernel_files(sample, isa) != kernel_files(sample, Isa.PORTABLE)
 
 
-def runs_on(board: str, operator: type[Op]) -> bool:
-    """Whether an operator's samples run on a board; see ``COMPLETE``."""
-    isa = Isa(load_board(board).core.isa)
-    return board in COMPLETE or any(has_flavour(sample, isa) for sample in compiled_samples(operator))
+def isa_of(target: str) -> Isa:
+    """The flavour of the kernels that a program consists of."""
+    hosts = {HOST: Isa.PORTABLE, HOST_DSP: Isa.DSP, armv6m.BOARD.name: Isa.PORTABLE}
+    return hosts[target] if target in hosts else Isa(load_board(target).core.isa)
+
+
+#: Where the host runs operators: one that has no kernels for the DSP extension would run the same code twice.
+ON_HOSTS = [(HOST, operator) for operator in COMPUTING] + [
+    (HOST_DSP, operator)
+    for operator in COMPUTING
+    if any(has_flavour(sample, Isa.DSP) for sample in compiled_samples(operator))
+]
 
 
 def operators_with(header: str) -> list[type[Op]]:
@@ -71,6 +78,8 @@ def build(target: str, library: Library, folder: Path) -> Program:
         return build_host(library, folder, "gcc")
     if target == HOST_DSP:
         return build_host(library, folder, "gcc", "-DMG_EMULATE_DSP")
+    if target == armv6m.BOARD.name:
+        return armv6m.build_armv6m(library, folder)
     return build_device(library, load_board(target), folder, "arm-none-eabi-gcc")
 
 
@@ -79,9 +88,7 @@ def runtime_program(target: str, factory: pytest.TempPathFactory) -> Program:
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    hosts = {HOST: Isa.PORTABLE, HOST_DSP: Isa.DSP}
-    isa = hosts[target] if target in hosts else Isa(load_board(target).core.isa)
-    return build(target, Library(resources.runtime_c_dir(), isa), root / f"stream-{target}")
+    return build(target, Library(resources.runtime_c_dir(), isa_of(target)), root / f"stream-{target}")
 
 
 def findings(program: Program, samples: Sequence[Sample]) -> list[str]:
