@@ -37,7 +37,8 @@ def replanner(networks: Sequence[NetworkInput], isa: Isa | None) -> Replan:
             if for_ram:
                 schedule(graph)
             target = Target(Isa(core) if isa is None else isa, network.plan.target.library)
-            found.append(fit.network_needs(network, make_plan(graph, target)))
+            start = [step.node for step in network.plan.start]
+            found.append(fit.network_needs(network, make_plan(graph, target, start)))
         return found
 
     return replan
@@ -115,6 +116,7 @@ def hints(situation: Situation) -> list[str]:
         _other_regions(situation, parts) if short else "",
         _optimize_ram(situation) if for_ram else "",
         _shared(situation) if for_ram else "",
+        _smaller_stack(situation) if "stack" in parts else "",
         _quantized(situation),
         _boards(situation) if short else "",
         fit.widest_text(situation.needs) if for_ram else "",
@@ -194,6 +196,14 @@ def _shared(situation: Situation) -> str:
     shared = replace(needs, share_arena=True)
     verdict = "would fit" if replace(situation, needs=shared).fits else "is a step, but alone not enough"
     return f"--share-arena {verdict}: one arena of {shared.arena_bytes:,} bytes for networks that take turns"
+
+
+def _smaller_stack(situation: Situation) -> str:
+    needs = situation.needs
+    for size in (2048, 1024):
+        if size < needs.stack_bytes and replace(situation, needs=replace(needs, stack_bytes=size)).fits:
+            return f"--stack {size} would fit, where the program needs no more (bench tells what the networks need)"
+    return ""
 
 
 def _quantized(situation: Situation) -> str:

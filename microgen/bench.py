@@ -24,7 +24,7 @@ from microgen.target.lines import line_table
 from microgen.target.toolchain import GCC, BuildResult, build_project, measure_model, model_objects, tool_version
 from microgen.verification import sample_inputs, verify_board
 
-_LAYER = re.compile(r"^ {4,8}/\* (\d+)\. ")
+_LAYER = re.compile(r"^(?: {4,8}/\* (\d+)\. |/\* Layer (\d+): sub-graph )")
 Say = Callable[[str], None]
 
 
@@ -182,13 +182,13 @@ def layers_by_line(source: str) -> list[int | None]:
     """For each line of a generated model's C the index of the layer whose block it is in, None outside.
 
     A block begins with the layer's line of comment and ends where the next begins, the last at the end of the
-    function.
+    function. The functions of sub-graphs, which may be inlined, are part of the layer that calls them.
     """
     layers: list[int | None] = []
     current: int | None = None
     for line in source.split("\n"):
         if found := _LAYER.match(line):
-            current = int(found[1])
+            current = int(found[1] or found[2])
         elif line == "}":
             current = None
         layers.append(current)

@@ -157,6 +157,13 @@ class Board:
         """Bytes in the regions that hold stack, data and arena by default."""
         return sum(r.size for r in self.memory if r.kind == "ram" and r.roles)
 
+    @property
+    def default_stack(self) -> int:
+        """Bytes of stack for a program whose author does not say: networks take some hundreds, and small boards have
+        none to spare.
+        """
+        return 4096 if self.ram_size > 1 << 14 else 1024
+
 
 class _Table:
     """Reads one TOML table: every key is typed, missing and unknown keys are refused."""

@@ -25,6 +25,7 @@ def words(
         ("--api", options.api, defaults.api),
         ("--optimize", options.optimize, defaults.optimize),
         ("--io-layout", options.io_layout, defaults.io_layout),
+        ("--hybrid-weights", options.hybrid_weights, defaults.hybrid_weights),
         ("--stack", options.stack_bytes, defaults.stack_bytes),
         ("--max-flash", options.max_flash, defaults.max_flash),
         ("--max-ram", options.max_ram, defaults.max_ram),

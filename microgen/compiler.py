@@ -20,12 +20,12 @@ from microgen.errors import InputError, UnsupportedError, UsageError, one_line
 from microgen.example import make_example
 from microgen.frontends.options import ImportOptions
 from microgen.mindir import Graph
-from microgen.ops.base import op_of
+from microgen.ops.base import every_value, op_of
 from microgen.ops.call import Isa, Target
 from microgen.ops.layout import Permutation
 from microgen.passes import absorb_border_transposes, optimize
 from microgen.placement import check_patterns, make_placement
-from microgen.plan import Plan, check, make_plan, order_recurrences, order_states, schedule
+from microgen.plan import Plan, check, in_one_arena, make_plan, order_recurrences, order_states, schedule, unpacking
 from microgen.quantize import QuantConfig, quantize_graph
 from microgen.quantize.observe import Progress, silent
 
@@ -67,10 +67,12 @@ class Options:
     ``io_layout`` is ``channels-last``, as the device computes, or ``source``: inputs and outputs keep the model file's
     order of dimensions, at the price of a transposition. ``place`` puts weights, arena or code into a memory region
     of the board (``microgen.placement``); ``api`` is ``native`` or another interface that the code gets besides;
-    ``share_arena``: several networks work in one arena, one after the other. ``frontend`` makes the model's input from
-    samples of sound, which are then what the device is given, ``pixels`` makes it from a raw picture. ``npu`` is an
-    Ethos-U that computes what it can. ``command`` are the words behind ``microgen compile`` that said all this, for the
-    project's README; without them it has what can be told from the options.
+    ``stack_bytes`` None is what the board has for the stack. ``share_arena``: several networks work in one arena,
+    one after the other. ``hybrid_weights``: integers that are weights of layers in float become floats in
+    ``flash``, or stay integers there and are unpacked into ``ram`` by the network's ``_init``. ``frontend`` makes
+    the model's input from samples of sound, which are then what the device is given, ``pixels`` makes it from a raw
+    picture. ``npu`` is an Ethos-U that computes what it can. ``command`` are the words behind ``microgen compile``
+    that said all this, for the project's README; without them it has what can be told from the options.
     """
 
     name: str | None = None
@@ -80,7 +82,7 @@ class Options:
     projects: tuple[str, ...] = ("make",)
     max_flash: int | None = None
     max_ram: int | None = None
-    stack_bytes: int = 4096
+    stack_bytes: int | None = None
     calibration: Path | None = None
     quantization: QuantConfig = field(default_factory=QuantConfig)
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -88,6 +90,7 @@ class Options:
     place: Mapping[str, str] = field(default_factory=dict)
     api: str = codegen.NATIVE
     share_arena: bool = False
+    hybrid_weights: str = "flash"
     npu: npu.NpuTarget | None = None
     frontend: FrontEnd | None = None
     pixels: RawPixels | None = None
@@ -98,6 +101,10 @@ class Options:
             raise UsageError(f"unknown kernels {self.kernels!r}", hint=f"Use one of {', '.join(KERNELS)}")
         if self.optimize not in OPTIMIZE:
             raise UsageError(f"unknown optimization {self.optimize!r}", hint=f"Use one of {', '.join(OPTIMIZE)}")
+        if self.hybrid_weights not in HYBRID_WEIGHTS:
+            raise UsageError(
+                f"unknown place of weights {self.hybrid_weights!r}", hint=f"Use one of {', '.join(HYBRID_WEIGHTS)}"
+            )
         if self.io_layout not in IO_LAYOUTS:
             raise UsageError(f"unknown layout {self.io_layout!r}", hint=f"Use one of {', '.join(IO_LAYOUTS)}")
         if self.cmsis_nn != BUNDLED and self.kernels == "portable":
@@ -109,6 +116,10 @@ class Options:
                 hint = f"Use a letter, then letters, digits and underscores, at most {_MAX_NAME}"
                 raise UsageError(f"{name!r} cannot prefix C names", where="--name", hint=hint)
 
+    def stack_on(self, board: Board) -> int:
+        """The size of the application's stack on ``board``."""
+        return board.default_stack if self.stack_bytes is None else self.stack_bytes
+
 
 IO_LAYOUTS = ("channels-last", "source")
 PROJECTS = tuple(codegen.known_projects())
@@ -116,6 +127,7 @@ APIS = tuple(codegen.known_apis())
 NATIVE = codegen.NATIVE
 KERNELS = ("auto", "cmsis-nn", "portable")
 OPTIMIZE = ("speed", "size", "ram")
+HYBRID_WEIGHTS = ("flash", "ram")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +157,7 @@ class Compiled:
     @property
     def weight_bytes(self) -> int:
         """Bytes of weights, biases and other constant inputs; the least that flash must hold."""
-        return sum(v.type.nbytes for v in self.graph.constants())
+        return min(self.const_bytes, sum(v.type.nbytes for v in every_value(self.graph) if v.is_const))
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -300,7 +312,8 @@ def _prepare(
         schedule(graph)
     graph = order_states(graph)
     isa = Isa.PORTABLE if options.kernels == "portable" else Isa(board.core.isa)
-    plan = make_plan(graph, Target(isa, _library(options)))
+    start = unpacking(source, graph) if options.hybrid_weights == "ram" else ()
+    plan = make_plan(graph, Target(isa, _library(options)), start)
     check(plan)
     example = make_example(graph) if codegen.needs_example(options.projects, board) else None
     notes = {} if options.frontend is None else {"samples": options.frontend.description}
@@ -317,18 +330,21 @@ def _library(options: Options) -> codegen.Linked | None:
     return codegen.Linked(codegen.load_tree(tree))
 
 
+def _in_one_arena(prepared: Sequence[_Prepared]) -> tuple[_Prepared, ...]:
+    plans = in_one_arena([p.network.plan for p in prepared])
+    for plan in plans:
+        check(plan)
+    return tuple(replace(p, network=replace(p.network, plan=plan)) for p, plan in zip(prepared, plans, strict=True))
+
+
 def _generated(prepared: Sequence[_Prepared], board: Board, options: Options) -> tuple[Compiled, ...]:
+    _check_fits([p.network for p in prepared], board, options)
+    if options.share_arena:
+        prepared = _in_one_arena(prepared)
     compiled = [
         Compiled(p.source, p.network.plan, board, p.network.name, {}, p.network.layouts, index, p.offloaded)
         for index, p in enumerate(prepared)
     ]
-    kept = [p.network.name for p in prepared if p.network.plan.graph.states]
-    if options.share_arena and len(prepared) > 1 and kept:
-        what = f"{', '.join(kept)}: keeps tensors between invocations, which another network would write over"
-        raise UsageError(
-            what, where="--share-arena", hint="Give each network an arena of its own: leave the option out"
-        )
-    _check_fits([p.network for p in prepared], board, options)
     library = prepared[0].network.plan.target.library
     files = codegen.generate(
         [p.network for p in prepared],
@@ -337,7 +353,7 @@ def _generated(prepared: Sequence[_Prepared], board: Board, options: Options) ->
             projects=options.projects,
             api=options.api,
             optimize=options.optimize,
-            stack_bytes=options.stack_bytes,
+            stack_bytes=options.stack_on(board),
             placement=options.place,
             share_arena=options.share_arena,
             npu="" if options.npu is None else options.npu.accelerator,
@@ -434,7 +450,7 @@ def _check_fits(networks: Sequence[codegen.NetworkInput], board: Board, options:
     check_patterns(placement, [constant.names for network in needs for constant in network.constants])
     situation = advice.Situation(
         board=board,
-        needs=fit.Needs(needs, options.stack_bytes, options.share_arena and len(needs) > 1),
+        needs=fit.Needs(needs, options.stack_on(board), options.share_arena and len(needs) > 1),
         place=options.place,
         max_flash=options.max_flash,
         max_ram=options.max_ram,

@@ -6,6 +6,7 @@ import numpy as np
 
 from microgen.codegen import Example
 from microgen.mindir import Array, DType, Graph, TensorType
+from microgen.ops.base import every_value
 from microgen.runtime import Session
 
 
@@ -30,5 +31,5 @@ def make_example(graph: Graph) -> Example:
     """What the host runtime makes of the example input."""
     outputs = Session(graph).run([example_input(value.type) for value in graph.inputs])
     return Example(
-        tuple(output[0] for output in outputs), not any(value.type.dtype.is_float for value in graph.values())
+        tuple(output[0] for output in outputs), not any(value.type.dtype.is_float for value in every_value(graph))
     )

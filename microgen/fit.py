@@ -28,8 +28,9 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class NetworkNeeds:
-    """One network's constants and arena. ``float_bytes`` of the constants are floats, and ``widest`` says which layer
-    needs the most of the arena and how much; 0 and "" where that is not known.
+    """One network's constants and arena, with ``state_bytes`` of it that are kept between invocations. ``float_bytes``
+    of the constants are floats, and ``widest`` says which layer needs the most of the arena and how much; 0 and ""
+    where that is not known.
     """
 
     name: str
@@ -37,6 +38,7 @@ class NetworkNeeds:
     arena_bytes: int
     float_bytes: int = 0
     widest: tuple[str, int] = ("", 0)
+    state_bytes: int = 0
 
     @property
     def const_bytes(self) -> int:
@@ -60,9 +62,11 @@ class Needs:
 
     @property
     def arena_bytes(self) -> int:
-        """Bytes of all arenas: of the largest where one is shared."""
-        sizes = [network.arena_bytes for network in self.networks]
-        return max(sizes) if self.share_arena else sum(sizes)
+        """Bytes of all arenas; where one is shared, of what all keep and the largest of what they need besides."""
+        if not self.share_arena:
+            return sum(network.arena_bytes for network in self.networks)
+        kept = sum(network.state_bytes for network in self.networks)
+        return kept + max(network.arena_bytes - network.state_bytes for network in self.networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,8 @@ def network_needs(network: NetworkInput, plan: Plan) -> NetworkNeeds:
     floats = sum(table.nbytes for table in view.tables if table.ctype == "float")
     steps = [(_working_set(step), step.node.label) for step in plan.steps]
     size, label = max(steps, key=lambda pair: pair[0], default=(0, ""))
-    return NetworkNeeds(network.name, tuple(_constant(t) for t in view.tables), view.arena_bytes, floats, (label, size))
+    constants = tuple(_constant(t) for t in view.tables)
+    return NetworkNeeds(network.name, constants, view.arena_bytes, floats, (label, size), plan.state_bytes)
 
 
 def _working_set(step: Step) -> int:

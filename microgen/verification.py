@@ -18,6 +18,7 @@ from microgen.compiler import Compiled
 from microgen.device import DeviceRun, run_firmware
 from microgen.errors import UsageError
 from microgen.mindir import Array, DType, Graph, Node, TensorType, Value
+from microgen.ops.base import every_value, op_of
 from microgen.project import write_project
 from microgen.runtime import Session
 from microgen.target.toolchain import build_project
@@ -184,7 +185,8 @@ def behind_floats(graph: Graph) -> set[Value]:
     """The quantized values that depend on float ones, which may be a step off."""
     floats = {value for value in graph.values() if value.type.dtype.is_float}
     for node in graph.nodes:
-        if not floats.isdisjoint(v for v in node.inputs if v is not None and not v.is_const):
+        inner = any(v.type.dtype.is_float for part in op_of(node).graphs for v in every_value(part))
+        if inner or not floats.isdisjoint(v for v in node.inputs if v is not None and not v.is_const):
             floats.update(node.outputs)
     return {value for value in floats if value.type.quant is not None}
 

@@ -54,6 +54,7 @@ arm_cmsis_nn_status arm_convolve_s16(const cmsis_nn_context *ctx, const cmsis_nn
         .dilation_w = conv_params->dilation.w,
         .matrix = {.depth = filter_dims->h * filter_dims->w * filter_dims->c,
                    .units = output_dims->c / (input_dims->c / filter_dims->c),
+                   .output_step = output_dims->c,
                    .quant_step = 1,
                    .narrow = has_bias && bias_data->is_int32_bias ? 1 : 0,
                    .activation = conv_params->activation,

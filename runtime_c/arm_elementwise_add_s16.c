@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "microgen_nn.h"
 
+#if !MG_MVE
+
 #include "mg_add_s16.h"
 
 /* Addition of two vectors of block_size values; the offsets are 0. The output may be one of the inputs. */
@@ -31,3 +33,5 @@ arm_cmsis_nn_status arm_elementwise_add_s16(const int16_t *input_1_vect, const i
     }
     return ARM_CMSIS_NN_SUCCESS;
 }
+
+#endif

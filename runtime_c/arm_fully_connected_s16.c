@@ -25,6 +25,7 @@ arm_cmsis_nn_status arm_fully_connected_s16(const cmsis_nn_context *ctx, const c
     }
     const mg_matrix_s16_params matrix = {.depth = filter_dims->n,
                                          .units = output_dims->c,
+                                         .output_step = output_dims->c,
                                          .quant_step = 0,
                                          .narrow = 0,
                                          .activation = fc_params->activation,
@@ -32,9 +33,6 @@ arm_cmsis_nn_status arm_fully_connected_s16(const cmsis_nn_context *ctx, const c
                                          .bias = bias_data,
                                          .multiplier = &quant_params->multiplier,
                                          .shift = &quant_params->shift};
-    for (int32_t row = 0; row < input_dims->n; row++)
-    {
-        mg_matrix_s16(&matrix, input_data + row * matrix.depth, output_data + row * matrix.units);
-    }
+    mg_matrix_s16(&matrix, input_data, input_dims->n, matrix.depth, output_data);
     return ARM_CMSIS_NN_SUCCESS;
 }

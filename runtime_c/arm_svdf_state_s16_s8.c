@@ -41,6 +41,8 @@ arm_cmsis_nn_status arm_svdf_state_s16_s8(
     const int32_t units = weights_feature_dims->n / rank;
     for (int32_t batch = 0; batch < input_dims->n; batch++)
     {
+        mg_svdf_ahead ahead = {{0, 0, 0, 0}, 0, 0};
+        int32_t left = units * rank;
         const int8_t *feature_weights = weights_feature_data;
         const int16_t *time_weights = weights_time_data;
         for (int32_t unit = 0; unit < units; unit++)
@@ -48,15 +50,20 @@ arm_cmsis_nn_status arm_svdf_state_s16_s8(
             int32_t sum = bias_data == NULL ? 0 : bias_data[unit];
             for (int32_t r = 0; r < rank; r++)
             {
+                if (ahead.next == ahead.end)
+                {
+                    const int32_t count = mg_min(left, 4);
+                    mg_svdf_look_ahead(&ahead, svdf_params, input_quant_params, input_data, feature_weights, size, count);
+                    feature_weights += count * size;
+                    left -= count;
+                }
                 for (int32_t t = 0; t + 1 < steps; t++)
                 {
                     state_data[t] = state_data[t + 1];
                     sum = mg_wrap_add(sum, time_weights[t] * state_data[t]);
                 }
-                state_data[steps - 1] = (int16_t)mg_svdf_feature(svdf_params, input_quant_params, input_data,
-                                                              feature_weights, size);
+                state_data[steps - 1] = (int16_t)ahead.values[ahead.next++];
                 sum = mg_wrap_add(sum, time_weights[steps - 1] * state_data[steps - 1]);
-                feature_weights += size;
                 time_weights += steps;
                 state_data += steps;
             }

@@ -21,11 +21,7 @@ void mg_batch_matmul_s16(const mg_batch_matmul_s8_params *params, const int16_t 
             {
                 const int16_t *x = left + row * loops->a_row;
                 const int16_t *y = right + column * loops->b_column;
-                int64_t sum = 0;
-                for (int32_t k = 0; k < loops->depth; k++)
-                {
-                    sum += (int64_t)x[k * loops->a_depth] * y[k * loops->b_depth];
-                }
+                const int64_t sum = mg_dot_wide_s16(x, loops->a_depth, y, loops->b_depth, loops->depth);
                 *output++ = mg_to_activation_s16(mg_requantize_s64(sum, params->multiplier, params->shift), &range);
             }
         }

@@ -8,6 +8,7 @@
 #define CAST_S16 3
 #define CAST_S32 4
 #define CAST_S64 5
+#define CAST_U32 7
 
 /* An element that is no float. */
 static int64_t load(const void *input, int32_t i, int32_t type)
@@ -24,6 +25,8 @@ static int64_t load(const void *input, int32_t i, int32_t type)
         return ((const int64_t *)input)[i];
     case CAST_U8:
         return ((const uint8_t *)input)[i];
+    case CAST_U32:
+        return ((const uint32_t *)input)[i];
     default:
         return ((const uint8_t *)input)[i] != 0u ? 1 : 0;
     }
@@ -47,6 +50,9 @@ static void store(void *output, int32_t i, int32_t type, int64_t value)
         break;
     case CAST_S64:
         ((int64_t *)output)[i] = value;
+        break;
+    case CAST_U32:
+        ((uint32_t *)output)[i] = (uint32_t)value;
         break;
     default:
         ((bool *)output)[i] = value != 0;
@@ -79,6 +85,8 @@ static int64_t from_float(float value, int32_t type)
     {
     case CAST_S64:
         return whole(value, 1);
+    case CAST_U32:
+        return value > 0.0f ? (value < 4294967296.0f ? (int64_t)value : (int64_t)UINT32_MAX) : 0;
     case CAST_S8:
     case CAST_U8:
     case CAST_S16:
@@ -90,9 +98,9 @@ static int64_t from_float(float value, int32_t type)
 }
 
 /*
- * Numbers of one element type as those of another (0 float, 1 int8, 2 uint8, 3 int16, 4 int32, 5 int64, 6 bool).
- * Fractions are cut off and NaN becomes 0; floats become int64 or, for shorter types, int32 first; of integers that
- * are too long the lower bits stay.
+ * Numbers of one element type as those of another (0 float, 1 int8, 2 uint8, 3 int16, 4 int32, 5 int64, 6 bool,
+ * 7 uint32). Fractions are cut off and NaN becomes 0; floats become the nearest int64, uint32 or, for other types,
+ * int32 first; of integers that are too long the lower bits stay.
  */
 void mg_cast(const void *input, void *output, int32_t size, int32_t from, int32_t to)
 {

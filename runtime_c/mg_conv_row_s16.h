@@ -7,7 +7,8 @@
 /*
  * A convolution of int16 images but for its rows. The filter is [output_c][kernel_h][kernel_w][kernel_c]; kernel_c
  * less than input_c makes input_c / kernel_c groups. matrix has what one group shares with the others: its weights,
- * bias, multipliers and shifts are the first group's. patch is room for what one output reads.
+ * bias, multipliers and shifts are the first group's. patch is room for what the outputs that are computed together
+ * read, as mg_scratch.h says.
  */
 typedef struct
 {

@@ -4,7 +4,7 @@
 #if MG_DSP
 
 #include "mg_dense_row_s8.h"
-#include "mg_dsp.h"
+#include "mg_dsp_rows_s8.h"
 #include "mg_finish_s8.h"
 #include "mg_support.h"
 
@@ -23,61 +23,6 @@ static int32_t offset_sum(const mg_dense_row_s8_params *params, const int8_t *in
         sum += (uint32_t)(input[i] + params->input_offset);
     }
     return (int32_t)(sum * (uint32_t)params->filter_offset);
-}
-
-static inline int32_t step(uint32_t weights, uint32_t even, uint32_t odd, int32_t sum)
-{
-    return mg_smlad(odd, mg_sxtb16_ror8(weights), mg_smlad(even, mg_sxtb16(weights), sum));
-}
-
-/* Adds to sums the products of four rows that lie n bytes apart with the input, widened as it is read. */
-static void dot_4x1(int32_t *sums, const int8_t *x, const int8_t *w, int32_t n, uint32_t offset)
-{
-    const int8_t *end = x + n / 4 * 4;
-    int32_t sum0 = sums[0];
-    int32_t sum1 = sums[1];
-    int32_t sum2 = sums[2];
-    int32_t sum3 = sums[3];
-    while (x < end)
-    {
-        const uint32_t word = mg_dsp_load(x);
-        const uint32_t even = mg_sxtab16(offset, word);
-        const uint32_t odd = mg_sxtab16_ror8(offset, word);
-        sum0 = step(mg_dsp_load(w), even, odd, sum0);
-        sum1 = step(mg_dsp_load(w + n), even, odd, sum1);
-        sum2 = step(mg_dsp_load(w + 2 * n), even, odd, sum2);
-        sum3 = step(mg_dsp_load(w + 3 * n), even, odd, sum3);
-        x += 4;
-        w += 4;
-    }
-    if (n % 4 != 0)
-    {
-        /* The weights behind the end are 0, so it does not matter that the input there is the offset. */
-        const uint32_t word = mg_dsp_load_part(x, n % 4);
-        const uint32_t even = mg_sxtab16(offset, word);
-        const uint32_t odd = mg_sxtab16_ror8(offset, word);
-        sum0 = step(mg_dsp_load_part(w, n % 4), even, odd, sum0);
-        sum1 = step(mg_dsp_load_part(w + n, n % 4), even, odd, sum1);
-        sum2 = step(mg_dsp_load_part(w + 2 * n, n % 4), even, odd, sum2);
-        sum3 = step(mg_dsp_load_part(w + 3 * n, n % 4), even, odd, sum3);
-    }
-    sums[0] = sum0;
-    sums[1] = sum1;
-    sums[2] = sum2;
-    sums[3] = sum3;
-}
-
-static int32_t dot(int32_t sum, const int8_t *x, const int8_t *w, int32_t n, uint32_t offset)
-{
-    for (; n >= 4; n -= 4)
-    {
-        const uint32_t word = mg_dsp_load(x);
-        sum = step(mg_dsp_load(w), mg_sxtab16(offset, word), mg_sxtab16_ror8(offset, word), sum);
-        x += 4;
-        w += 4;
-    }
-    const uint32_t word = mg_dsp_load_part(x, n);
-    return step(mg_dsp_load_part(w, n), mg_sxtab16(offset, word), mg_sxtab16_ror8(offset, word), sum);
 }
 
 /* One input vector. */
@@ -101,7 +46,7 @@ static void multiply(const mg_dense_row_s8_params *params, const int8_t *input, 
                 sums[i] = mg_wrap_add(start, params->bias[channel + i]);
             }
         }
-        dot_4x1(sums, input, filter, params->input_c, offset);
+        mg_dsp_rows_4(sums, input, filter, params->input_c, params->input_c, offset);
         for (int32_t i = 0; i < ROWS; i += 2)
         {
             mg_finish_2(&range, multiplier[0], shift[0], multiplier[quant_step], shift[quant_step], sums[i],
@@ -114,7 +59,7 @@ static void multiply(const mg_dense_row_s8_params *params, const int8_t *input, 
     for (; channel < params->output_c; channel++)
     {
         const int32_t bias = params->bias != NULL ? params->bias[channel] : 0;
-        const int32_t sum = dot(mg_wrap_add(start, bias), input, filter, params->input_c, offset);
+        const int32_t sum = mg_dsp_row(mg_wrap_add(start, bias), input, filter, params->input_c, offset);
         output[channel] =
             mg_requantize_s8(sum, *multiplier, *shift, params->output_offset, &params->activation);
         multiplier += quant_step;

@@ -10,7 +10,7 @@ typedef struct
     int32_t input_2_offset;
     int32_t output_offset;
     int32_t output_multiplier;
-    int32_t output_shift; /* to the left, of the divisor: 1 to 41 */
+    int32_t output_shift; /* 22 at most */
     cmsis_nn_activation activation;
 } mg_div_s8_quant;
 

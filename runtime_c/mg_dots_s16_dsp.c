@@ -3,47 +3,111 @@
 
 #if MG_DSP
 
-#include <string.h>
-
 #include "mg_dsp.h"
 #include "mg_requantize_s64.h"
 
-static inline uint32_t load_pair(const int16_t *x)
-{
-    uint32_t word;
-    memcpy(&word, x, sizeof word);
-    return word;
-}
-
-/* The low halves of two words. */
-static inline uint32_t lows(uint32_t a, uint32_t b)
-{
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__ICCARM__)
-    uint32_t result;
-    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(result) : "r"(a), "r"(b));
-    return result;
-#else
-    return (a & 0xffffu) | b << 16;
-#endif
-}
-
-/* The high halves of two words. */
-static inline uint32_t highs(uint32_t a, uint32_t b)
-{
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__ICCARM__)
-    uint32_t result;
-    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(result) : "r"(b), "r"(a));
-    return result;
-#else
-    return (b & 0xffff0000u) | a >> 16;
-#endif
-}
-
 /* Four weights times x[0], x[2] and x[1], x[3]. */
-static inline int32_t step(const int8_t *weights, uint32_t even, uint32_t odd, int32_t sum)
+static inline int32_t step(uint32_t weights, uint32_t even, uint32_t odd, int32_t sum)
 {
-    const uint32_t word = mg_dsp_load(weights);
-    return mg_smlad(odd, mg_sxtb16_ror8(word), mg_smlad(even, mg_sxtb16(word), sum));
+    return mg_smlad(odd, mg_sxtb16_ror8(weights), mg_smlad(even, mg_sxtb16(weights), sum));
+}
+
+/* Adds the dot products of x, n values, with four vectors of weights; n is at most MG_S16_BLOCK. */
+static void dot_4x1(int64_t *sums, const int16_t *x, const int8_t *w, int32_t w_stride, int32_t n)
+{
+    const int16_t *end = x + n / 4 * 4;
+    int32_t sum0 = 0;
+    int32_t sum1 = 0;
+    int32_t sum2 = 0;
+    int32_t sum3 = 0;
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__ICCARM__) && defined(__OPTIMIZE__)
+    /* The loop below; GCC runs out of registers with it. */
+    if (x < end)
+    {
+        const int8_t *last = w + 3 * w_stride;
+        uint32_t even;
+        uint32_t odd;
+        uint32_t word;
+        uint32_t lanes;
+        __asm__("1:\n\t"
+                "ldr %[even], [%[x]], #4\n\t"
+                "ldr %[word], [%[x]], #4\n\t"
+                "ldr %[lanes], [%[w], %[stride]]\n\t"
+                "pkhtb %[odd], %[word], %[even], asr #16\n\t"
+                "pkhbt %[even], %[even], %[word], lsl #16\n\t"
+                "sxtb16 %[word], %[lanes]\n\t"
+                "sxtb16 %[lanes], %[lanes], ror #8\n\t"
+                "smlad %[sum1], %[even], %[word], %[sum1]\n\t"
+                "ldr %[word], [%[w], %[stride], lsl #1]\n\t"
+                "smlad %[sum1], %[odd], %[lanes], %[sum1]\n\t"
+                "sxtb16 %[lanes], %[word]\n\t"
+                "sxtb16 %[word], %[word], ror #8\n\t"
+                "smlad %[sum2], %[even], %[lanes], %[sum2]\n\t"
+                "ldr %[lanes], [%[w]], #4\n\t"
+                "smlad %[sum2], %[odd], %[word], %[sum2]\n\t"
+                "sxtb16 %[word], %[lanes]\n\t"
+                "sxtb16 %[lanes], %[lanes], ror #8\n\t"
+                "smlad %[sum0], %[even], %[word], %[sum0]\n\t"
+                "ldr %[word], [%[last]], #4\n\t"
+                "smlad %[sum0], %[odd], %[lanes], %[sum0]\n\t"
+                "cmp %[x], %[end]\n\t"
+                "sxtb16 %[lanes], %[word]\n\t"
+                "sxtb16 %[word], %[word], ror #8\n\t"
+                "smlad %[sum3], %[even], %[lanes], %[sum3]\n\t"
+                "smlad %[sum3], %[odd], %[word], %[sum3]\n\t"
+                "bne 1b"
+                : [sum0] "+r"(sum0), [sum1] "+r"(sum1), [sum2] "+r"(sum2), [sum3] "+r"(sum3), [x] "+r"(x),
+                  [w] "+r"(w), [last] "+r"(last), [even] "=&r"(even), [odd] "=&r"(odd), [word] "=&r"(word),
+                  [lanes] "=&r"(lanes)
+                : [stride] "r"(w_stride), [end] "r"(end)
+                : "cc", "memory");
+    }
+#else
+    while (x < end)
+    {
+        const uint32_t first = mg_dsp_load_s16(x);
+        const uint32_t second = mg_dsp_load_s16(x + 2);
+        const uint32_t even = mg_dsp_lows(first, second);
+        const uint32_t odd = mg_dsp_highs(first, second);
+        sum0 = step(mg_dsp_load(w), even, odd, sum0);
+        sum1 = step(mg_dsp_load(w + w_stride), even, odd, sum1);
+        sum2 = step(mg_dsp_load(w + 2 * w_stride), even, odd, sum2);
+        sum3 = step(mg_dsp_load(w + 3 * w_stride), even, odd, sum3);
+        x += 4;
+        w += 4;
+    }
+#endif
+    for (int32_t i = 0; i < n % 4; i++)
+    {
+        const int32_t value = x[i];
+        sum0 += value * w[i];
+        sum1 += value * w[w_stride + i];
+        sum2 += value * w[2 * w_stride + i];
+        sum3 += value * w[3 * w_stride + i];
+    }
+    sums[0] += sum0;
+    sums[1] += sum1;
+    sums[2] += sum2;
+    sums[3] += sum3;
+}
+
+/* The same with one vector of weights. */
+static int32_t dot_1x1(const int16_t *x, const int8_t *w, int32_t n)
+{
+    int32_t sum = 0;
+    for (; n >= 4; n -= 4)
+    {
+        const uint32_t first = mg_dsp_load_s16(x);
+        const uint32_t second = mg_dsp_load_s16(x + 2);
+        sum = step(mg_dsp_load(w), mg_dsp_lows(first, second), mg_dsp_highs(first, second), sum);
+        x += 4;
+        w += 4;
+    }
+    for (int32_t i = 0; i < n; i++)
+    {
+        sum += x[i] * w[i];
+    }
+    return sum;
 }
 
 /*
@@ -55,65 +119,15 @@ void mg_dots_s16(int64_t *sums, const int16_t *x, const int8_t *w, int32_t w_str
     for (int32_t left = n; left > 0; left -= MG_S16_BLOCK)
     {
         const int32_t length = mg_min(left, MG_S16_BLOCK);
-        const int16_t *end = x + length / 4 * 4;
-        const int16_t *at = x;
-        const int8_t *w0 = w;
         if (count == 4)
         {
-            const int8_t *w1 = w0 + w_stride;
-            const int8_t *w2 = w1 + w_stride;
-            const int8_t *w3 = w2 + w_stride;
-            int32_t sum0 = 0;
-            int32_t sum1 = 0;
-            int32_t sum2 = 0;
-            int32_t sum3 = 0;
-            while (at < end)
-            {
-                const uint32_t first = load_pair(at);
-                const uint32_t second = load_pair(at + 2);
-                const uint32_t even = lows(first, second);
-                const uint32_t odd = highs(first, second);
-                sum0 = step(w0, even, odd, sum0);
-                sum1 = step(w1, even, odd, sum1);
-                sum2 = step(w2, even, odd, sum2);
-                sum3 = step(w3, even, odd, sum3);
-                at += 4;
-                w0 += 4;
-                w1 += 4;
-                w2 += 4;
-                w3 += 4;
-            }
-            for (int32_t i = 0; i < length % 4; i++)
-            {
-                const int32_t value = at[i];
-                sum0 += value * w0[i];
-                sum1 += value * w1[i];
-                sum2 += value * w2[i];
-                sum3 += value * w3[i];
-            }
-            sums[0] += sum0;
-            sums[1] += sum1;
-            sums[2] += sum2;
-            sums[3] += sum3;
+            dot_4x1(sums, x, w, w_stride, length);
         }
         else
         {
             for (int32_t unit = 0; unit < count; unit++)
             {
-                int32_t sum = 0;
-                w0 = w + unit * w_stride;
-                for (at = x; at < end; at += 4)
-                {
-                    const uint32_t first = load_pair(at);
-                    const uint32_t second = load_pair(at + 2);
-                    sum = step(w0, lows(first, second), highs(first, second), sum);
-                    w0 += 4;
-                }
-                for (int32_t i = 0; i < length % 4; i++)
-                {
-                    sum += at[i] * w0[i];
-                }
-                sums[unit] += sum;
+                sums[unit] += dot_1x1(x, w + unit * w_stride, length);
             }
         }
         x += length;

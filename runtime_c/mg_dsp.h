@@ -47,6 +47,11 @@ static inline int32_t mg_smlad(uint32_t a, uint32_t b, int32_t sum)
     return (int32_t)((uint32_t)sum + low + (uint32_t)(mg_dsp_high(a) * mg_dsp_high(b)));
 }
 
+static inline int64_t mg_smlald(uint32_t a, uint32_t b, int64_t sum)
+{
+    return sum + mg_dsp_low(a) * mg_dsp_low(b) + mg_dsp_high(a) * mg_dsp_high(b);
+}
+
 static inline int32_t mg_smlabb(uint32_t a, uint32_t b, int32_t sum)
 {
     return (int32_t)((uint32_t)sum + (uint32_t)(mg_dsp_low(a) * mg_dsp_low(b)));
@@ -76,6 +81,12 @@ static inline int32_t mg_smlad(uint32_t a, uint32_t b, int32_t sum)
     return (int32_t)__SMLAD(a, b, sum);
 }
 
+static inline int64_t mg_smlald(uint32_t a, uint32_t b, int64_t sum)
+{
+    const int32_t low = (int16_t)(a & 0xffffu) * (int16_t)(b & 0xffffu);
+    return sum + low + (int16_t)(a >> 16) * (int16_t)(b >> 16);
+}
+
 static inline int32_t mg_smlabb(uint32_t a, uint32_t b, int32_t sum)
 {
     return (int32_t)__SMLABB(a, b, sum);
@@ -103,6 +114,11 @@ static inline uint32_t mg_sxtb16(uint32_t bytes)
 static inline int32_t mg_smlad(uint32_t a, uint32_t b, int32_t sum)
 {
     return __smlad((int16x2_t)a, (int16x2_t)b, sum);
+}
+
+static inline int64_t mg_smlald(uint32_t a, uint32_t b, int64_t sum)
+{
+    return __smlald((int16x2_t)a, (int16x2_t)b, sum);
 }
 
 static inline int32_t mg_smlabb(uint32_t a, uint32_t b, int32_t sum)
@@ -149,6 +165,41 @@ static inline uint32_t mg_dsp_both(int32_t value)
 {
     return ((uint32_t)value & 0xffffu) * 0x10001u;
 }
+
+/* Two int16 values of any alignment. */
+static inline uint32_t mg_dsp_load_s16(const int16_t *values)
+{
+    uint32_t word;
+    memcpy(&word, values, sizeof word);
+    return word;
+}
+
+/* The low lanes of two words, and their high lanes. */
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(__ICCARM__)
+static inline uint32_t mg_dsp_lows(uint32_t a, uint32_t b)
+{
+    uint32_t result;
+    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(result) : "r"(a), "r"(b));
+    return result;
+}
+
+static inline uint32_t mg_dsp_highs(uint32_t a, uint32_t b)
+{
+    uint32_t result;
+    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(result) : "r"(b), "r"(a));
+    return result;
+}
+#else
+static inline uint32_t mg_dsp_lows(uint32_t a, uint32_t b)
+{
+    return (a & 0xffffu) | b << 16;
+}
+
+static inline uint32_t mg_dsp_highs(uint32_t a, uint32_t b)
+{
+    return (b & 0xffff0000u) | a >> 16;
+}
+#endif
 
 /* Four bytes of any alignment. */
 static inline uint32_t mg_dsp_load(const int8_t *bytes)

@@ -14,6 +14,7 @@ void mg_fully_connected_per_channel_s16(const cmsis_nn_fc_params *fc_params,
     (void)bias_dims;
     const mg_matrix_s16_params matrix = {.depth = filter_dims->n,
                                          .units = output_dims->c,
+                                         .output_step = output_dims->c,
                                          .quant_step = 1,
                                          .narrow = bias_data->is_int32_bias ? 1 : 0,
                                          .activation = fc_params->activation,
@@ -21,8 +22,5 @@ void mg_fully_connected_per_channel_s16(const cmsis_nn_fc_params *fc_params,
                                          .bias = bias_data->data,
                                          .multiplier = quant_params->multiplier,
                                          .shift = quant_params->shift};
-    for (int32_t row = 0; row < input_dims->n; row++)
-    {
-        mg_matrix_s16(&matrix, input_data + row * matrix.depth, output_data + row * matrix.units);
-    }
+    mg_matrix_s16(&matrix, input_data, input_dims->n, matrix.depth, output_data);
 }

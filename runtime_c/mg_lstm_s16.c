@@ -18,7 +18,7 @@ static void products(const int16_t *x, int32_t depth, int32_t multiplier, int32_
     for (int32_t unit = 0; unit < units; unit += count)
     {
         int64_t sums[4] = {0, 0, 0, 0};
-        count = unit + 4 <= units ? 4 : 1;
+        count = mg_min(units - unit, 4);
         mg_dots_s16(sums, x, weights + unit * depth, depth, count, depth);
         for (int32_t i = 0; i < count; i++)
         {

@@ -2,7 +2,6 @@
 #include "microgen_nn.h"
 
 #include "mg_curve_s16.h"
-#include "mg_dot_s8.h"
 #include "mg_lstm.h"
 
 static inline int32_t saturate(int32_t value)
@@ -10,38 +9,25 @@ static inline int32_t saturate(int32_t value)
     return mg_clamp(value, INT16_MIN, INT16_MAX);
 }
 
-static inline int32_t scaled(const mg_lstm_vector *x, uint32_t sum)
-{
-    return saturate(mg_requantize((int32_t)sum, x->multiplier, x->shift));
-}
-
 /* values[i] = the dot product of x with row i, or what was there plus that; four rows at a time. */
 static void products(const mg_lstm_vector *x, const int8_t *weights, const int32_t *bias, int32_t units, int16_t *values)
 {
-    const int32_t depth = x->depth;
-    int32_t unit = 0;
-    for (; unit + 4 <= units; unit += 4)
+    int32_t count;
+    for (int32_t unit = 0; unit < units; unit += count)
     {
-        uint32_t sums[4];
-        for (int32_t i = 0; i < 4; i++)
+        int32_t sums[4] = {0, 0, 0, 0};
+        count = mg_min(units - unit, 4);
+        for (int32_t i = 0; i < count && bias != NULL; i++)
         {
-            sums[i] = bias != NULL ? (uint32_t)bias[unit + i] : 0u;
+            sums[i] = bias[unit + i];
         }
-        mg_dot4_s8(sums, x->input, x->offset, weights, depth, depth);
-        for (int32_t i = 0; i < 4; i++)
+        mg_dots_s8(sums, x->input, x->offset, weights + unit * x->depth, x->depth, count, x->depth);
+        for (int32_t i = 0; i < count; i++)
         {
             const int32_t before = bias != NULL ? 0 : values[unit + i];
-            values[unit + i] = (int16_t)saturate(before + scaled(x, sums[i]));
+            const int32_t value = mg_requantize(sums[i], x->multiplier, x->shift);
+            values[unit + i] = (int16_t)saturate(before + saturate(value));
         }
-        weights += 4 * depth;
-    }
-    for (; unit < units; unit++)
-    {
-        const uint32_t start = bias != NULL ? (uint32_t)bias[unit] : 0u;
-        const int32_t before = bias != NULL ? 0 : values[unit];
-        const uint32_t sum = mg_dot_s8(start, x->input, x->offset, weights, depth);
-        values[unit] = (int16_t)saturate(before + scaled(x, sum));
-        weights += depth;
     }
 }
 

@@ -77,6 +77,101 @@ static inline int32x4_t mg_mve_dot_1x4(const int8_t *x, const int8_t *w0, const 
 #endif
 }
 
+/* The same of x + offset, which fits 16 bits; the sums wrap. */
+static inline int32x4_t mg_mve_dot_1x4_offset(const int8_t *x, int32_t offset, const int8_t *w0, const int8_t *w1,
+                                              const int8_t *w2, const int8_t *w3, int32_t n)
+{
+#if MG_MVE_ASM && defined(__OPTIMIZE__)
+    int32x4_t lanes;
+    int16x8_t w;
+    int32_t sum0 = 0;
+    int32_t sum1 = 0;
+    int32_t sum2 = 0;
+    int32_t sum3 = 0;
+    __asm volatile("wlstp.16 lr, %[n], 2f\n"
+                   "1:\n\t"
+                   "vldrb.s16 %q[lanes], [%[x]], #8\n\t"
+                   "vldrb.s16 %q[w], [%[w0]], #8\n\t"
+                   "vadd.i16 %q[lanes], %q[lanes], %[offset]\n\t"
+                   "vmladava.s16 %[sum0], %q[lanes], %q[w]\n\t"
+                   "vldrb.s16 %q[w], [%[w1]], #8\n\t"
+                   "vmladava.s16 %[sum1], %q[lanes], %q[w]\n\t"
+                   "vldrb.s16 %q[w], [%[w2]], #8\n\t"
+                   "vmladava.s16 %[sum2], %q[lanes], %q[w]\n\t"
+                   "vldrb.s16 %q[w], [%[w3]], #8\n\t"
+                   "vmladava.s16 %[sum3], %q[lanes], %q[w]\n\t"
+                   "letp lr, 1b\n"
+                   "2:\n\t"
+                   "vmov %q[lanes][2], %q[lanes][0], %[sum0], %[sum2]\n\t"
+                   "vmov %q[lanes][3], %q[lanes][1], %[sum1], %[sum3]"
+                   : [lanes] "=&w"(lanes), [w] "=&w"(w), [sum0] "+Te"(sum0), [sum1] "+Te"(sum1),
+                     [sum2] "+Te"(sum2), [sum3] "+Te"(sum3), [x] "+l"(x), [w0] "+l"(w0), [w1] "+l"(w1),
+                     [w2] "+l"(w2), [w3] "+l"(w3)
+                   : [n] "r"(n), [offset] "r"(offset)
+                   : "lr", "memory");
+    return lanes;
+#else
+    int32_t sums[4] = {0, 0, 0, 0};
+    for (int32_t i = 0; i < n; i += 8)
+    {
+        const mve_pred16_t lanes = vctp16q((uint32_t)(n - i));
+        const int16x8_t y = vaddq_n_s16(vldrbq_z_s16(x + i, lanes), (int16_t)offset);
+        sums[0] = vmladavaq_s16(sums[0], y, vldrbq_z_s16(w0 + i, lanes));
+        sums[1] = vmladavaq_s16(sums[1], y, vldrbq_z_s16(w1 + i, lanes));
+        sums[2] = vmladavaq_s16(sums[2], y, vldrbq_z_s16(w2 + i, lanes));
+        sums[3] = vmladavaq_s16(sums[3], y, vldrbq_z_s16(w3 + i, lanes));
+    }
+    return vldrwq_s32(sums);
+#endif
+}
+
+/* The same of int16 values and int8 weights; n is at most MG_S16_BLOCK, so that the sums fit. */
+static inline int32x4_t mg_mve_dot_1x4_s16(const int16_t *x, const int8_t *w0, const int8_t *w1, const int8_t *w2,
+                                           const int8_t *w3, int32_t n)
+{
+#if MG_MVE_ASM
+    int32x4_t lanes;
+    int16x8_t w;
+    int32_t sum0 = 0;
+    int32_t sum1 = 0;
+    int32_t sum2 = 0;
+    int32_t sum3 = 0;
+    __asm volatile("wlstp.16 lr, %[n], 2f\n"
+                   "1:\n\t"
+                   "vldrh.16 %q[lanes], [%[x]], #16\n\t"
+                   "vldrb.s16 %q[w], [%[w0]], #8\n\t"
+                   "vmladava.s16 %[sum0], %q[lanes], %q[w]\n\t"
+                   "vldrb.s16 %q[w], [%[w1]], #8\n\t"
+                   "vmladava.s16 %[sum1], %q[lanes], %q[w]\n\t"
+                   "vldrb.s16 %q[w], [%[w2]], #8\n\t"
+                   "vmladava.s16 %[sum2], %q[lanes], %q[w]\n\t"
+                   "vldrb.s16 %q[w], [%[w3]], #8\n\t"
+                   "vmladava.s16 %[sum3], %q[lanes], %q[w]\n\t"
+                   "letp lr, 1b\n"
+                   "2:\n\t"
+                   "vmov %q[lanes][2], %q[lanes][0], %[sum0], %[sum2]\n\t"
+                   "vmov %q[lanes][3], %q[lanes][1], %[sum1], %[sum3]"
+                   : [lanes] "=&w"(lanes), [w] "=&w"(w), [sum0] "+Te"(sum0), [sum1] "+Te"(sum1),
+                     [sum2] "+Te"(sum2), [sum3] "+Te"(sum3), [x] "+r"(x), [w0] "+l"(w0), [w1] "+l"(w1),
+                     [w2] "+l"(w2), [w3] "+l"(w3)
+                   : [n] "r"(n)
+                   : "lr", "memory");
+    return lanes;
+#else
+    int32_t sums[4] = {0, 0, 0, 0};
+    for (int32_t i = 0; i < n; i += 8)
+    {
+        const mve_pred16_t lanes = vctp16q((uint32_t)(n - i));
+        const int16x8_t y = vldrhq_z_s16(x + i, lanes);
+        sums[0] = vmladavaq_s16(sums[0], y, vldrbq_z_s16(w0 + i, lanes));
+        sums[1] = vmladavaq_s16(sums[1], y, vldrbq_z_s16(w1 + i, lanes));
+        sums[2] = vmladavaq_s16(sums[2], y, vldrbq_z_s16(w2 + i, lanes));
+        sums[3] = vmladavaq_s16(sums[3], y, vldrbq_z_s16(w3 + i, lanes));
+    }
+    return vldrwq_s32(sums);
+#endif
+}
+
 /* Lane i: the sum of n elements of w0, w1, w2 or w3. */
 static inline int32x4_t mg_mve_sum_4(const int8_t *w0, const int8_t *w1, const int8_t *w2, const int8_t *w3,
                                      int32_t n)

@@ -39,9 +39,26 @@
 #define MG_CONVOLVE_1X1_S8_SCRATCH(kernel_c) 0
 #endif
 
-/* Row pointers, then what one output of an int16 convolution reads, in every flavour. */
+/*
+ * Row pointers, then what some outputs of an int16 convolution read. The DSP flavour: two patches, filled up to a
+ * multiple of four elements, and one as it is gathered; the others as many as are computed together.
+ */
+#if MG_DSP
+#define MG_CONVOLVE_S16_SCRATCH(kernel_h, kernel_w, kernel_c)                                                  \
+    (MG_ROW_POINTERS_BYTES(kernel_h) + MG_GROUPS_OF_FOUR((kernel_h) * (kernel_w) * (kernel_c)) * 16 + \
+     (kernel_h) * (kernel_w) * (kernel_c) * 2)
+#else
+#if MG_MVE
+#define MG_CONVOLVE_S16_POSITIONS 4
+#else
+#define MG_CONVOLVE_S16_POSITIONS 1
+#endif
 #define MG_CONVOLVE_S16_SCRATCH(kernel_h, kernel_w, kernel_c) \
-    (MG_ROW_POINTERS_BYTES(kernel_h) + (kernel_h) * (kernel_w) * (kernel_c) * 2)
+    (MG_ROW_POINTERS_BYTES(kernel_h) + (kernel_h) * (kernel_w) * (kernel_c) * 2 * MG_CONVOLVE_S16_POSITIONS)
+#endif
+
+/* What four outputs of a convolution with packed weights read, in every flavour. */
+#define MG_CONVOLVE_S4_SCRATCH(kernel_h, kernel_w, kernel_c) ((kernel_h) * (kernel_w) * (kernel_c) * 8)
 
 /* Depthwise kernels of up to this many rows keep their pointers on the stack: callers give them no scratch. */
 #define MG_DEPTHWISE_LOCAL_ROWS 16

@@ -3,7 +3,8 @@
  * The Fourier transform of real frames in fixed point, for the kernel that includes this file after defining
  *   MG_SAMPLE    the type of samples, all of whose bits but the sign are behind the point
  *   MG_PRODUCT   a type for sums of two of their products
- *   MG_FRACTION  the number of bits behind the point.
+ *   MG_FRACTION  the number of bits behind the point
+ *   MG_INVERSE   1 for the way back, from the spectrum to the samples (the roots are conjugates, too).
  * Complex numbers are pairs of samples. Before each butterfly its operands are divided by its radix; products are
  * rounded half up; sums wrap.
  */
@@ -16,6 +17,9 @@
 #define MG_SAMPLE int16_t
 #define MG_PRODUCT int32_t
 #define MG_FRACTION 15
+#endif
+#ifndef MG_INVERSE
+#define MG_INVERSE 0
 #endif
 
 /*
@@ -127,7 +131,7 @@ static inline void mg_fft_radix4(MG_SAMPLE *x, int32_t length, const MG_SAMPLE *
     mg_fft_divide(x + 2 * length, part, b);
     mg_fft_divide(x + 4 * length, part, c);
     mg_fft_divide(x + 6 * length, part, d);
-    mg_fft_four(a, b, c, d, x, length);
+    mg_fft_four(a, MG_INVERSE ? d : b, c, MG_INVERSE ? b : d, x, length);
     for (int32_t k = 1; k < length; k++)
     {
         x += 2;
@@ -138,7 +142,7 @@ static inline void mg_fft_radix4(MG_SAMPLE *x, int32_t length, const MG_SAMPLE *
         mg_fft_load(x + 2 * length, part, root1, b);
         mg_fft_load(x + 4 * length, part, root2, c);
         mg_fft_load(x + 6 * length, part, root3, d);
-        mg_fft_four(a, b, c, d, x, length);
+        mg_fft_four(a, MG_INVERSE ? d : b, c, MG_INVERSE ? b : d, x, length);
     }
 }
 
@@ -253,20 +257,10 @@ static inline void mg_fft_split(MG_SAMPLE *x, int32_t half, const MG_SAMPLE *spl
     }
 }
 
-/*
- * The `half` + 1 bins of one frame of `length` samples, up to 2 * `half`; what is missing counts as 0. `order` says
- * which pair of samples stands where, `stages` are pairs of a radix and the distance of its operands.
- */
-static inline void mg_fft_frame(const MG_SAMPLE *input, int32_t length, MG_SAMPLE *output, int32_t half,
-                                const int16_t *order, const MG_SAMPLE *twiddles, const MG_SAMPLE *splits,
-                                const int16_t *stages, int32_t stage_count)
+/* All butterflies of the transform of `half` complex numbers in `output`, in the order that stages need. */
+static inline void mg_fft_stages(MG_SAMPLE *output, int32_t half, const MG_SAMPLE *twiddles, const int16_t *stages,
+                                 int32_t stage_count)
 {
-    for (int32_t i = 0; i < half; i++)
-    {
-        const int32_t place = 2 * order[i];
-        output[2 * i] = (MG_SAMPLE)(place < length ? input[place] : 0);
-        output[2 * i + 1] = (MG_SAMPLE)(place + 1 < length ? input[place + 1] : 0);
-    }
     for (int32_t i = 0; i < stage_count; i++)
     {
         const int32_t radix = stages[2 * i];
@@ -293,6 +287,23 @@ static inline void mg_fft_frame(const MG_SAMPLE *input, int32_t length, MG_SAMPL
             }
         }
     }
+}
+
+/*
+ * The `half` + 1 bins of one frame of `length` samples, up to 2 * `half`; what is missing counts as 0. `order` says
+ * which pair of samples stands where, `stages` are pairs of a radix and the distance of its operands.
+ */
+static inline void mg_fft_frame(const MG_SAMPLE *input, int32_t length, MG_SAMPLE *output, int32_t half,
+                                const int16_t *order, const MG_SAMPLE *twiddles, const MG_SAMPLE *splits,
+                                const int16_t *stages, int32_t stage_count)
+{
+    for (int32_t i = 0; i < half; i++)
+    {
+        const int32_t place = 2 * order[i];
+        output[2 * i] = (MG_SAMPLE)(place < length ? input[place] : 0);
+        output[2 * i + 1] = (MG_SAMPLE)(place + 1 < length ? input[place + 1] : 0);
+    }
+    mg_fft_stages(output, half, twiddles, stages, stage_count);
     mg_fft_split(output, half, splits);
 }
 

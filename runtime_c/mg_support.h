@@ -21,6 +21,13 @@
 #define MG_COLD
 #endif
 
+/* A function of its own, so that its variables do not take registers of its caller's loops. */
+#if defined(__GNUC__) && !defined(__ICCARM__)
+#define MG_APART __attribute__((noinline))
+#else
+#define MG_APART
+#endif
+
 static inline int32_t mg_min(int32_t a, int32_t b)
 {
     return a < b ? a : b;
@@ -155,6 +162,14 @@ static inline MG_COLD int32_t mg_requantize_unusual(int32_t value, int32_t multi
                                                     int32_t output_offset)
 {
     return mg_wrap_add(mg_requantize(value, multiplier, shift), output_offset);
+}
+
+/* mg_requantize, in fewer instructions for usual factors. */
+static inline int32_t mg_requantize_any(int32_t value, int32_t multiplier, int32_t shift)
+{
+    return mg_is_usual_factor(multiplier, shift)
+               ? mg_requantize_usual(value, multiplier, shift, mg_offset_term(0))
+               : mg_requantize_unusual(value, multiplier, shift, 0);
 }
 
 /* The int8 output of an accumulator. */

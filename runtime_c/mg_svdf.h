@@ -14,18 +14,31 @@ static inline bool mg_svdf_dims_are_right(const cmsis_nn_svdf_params *params, co
            feature_weights->n >= params->rank && feature_weights->n % params->rank == 0;
 }
 
-/* What enters the state: one row of feature weights times the input, scaled and clamped. */
-static inline int32_t mg_svdf_feature(const cmsis_nn_svdf_params *params,
-                                      const cmsis_nn_per_tensor_quant_params *quant, const int8_t *input,
-                                      const int8_t *weights, int32_t size)
+/* What enters the states of some features, computed together: those up to `end`, of which `next` is the next. */
+typedef struct
 {
-    int32_t sum = 0;
-    for (int32_t i = 0; i < size; i++)
+    int32_t values[4];
+    int32_t next;
+    int32_t end;
+} mg_svdf_ahead;
+
+/* Computes `count` features, 4 at most: rows of feature weights times the input, scaled and clamped. */
+static inline void mg_svdf_look_ahead(mg_svdf_ahead *ahead, const cmsis_nn_svdf_params *params,
+                                      const cmsis_nn_per_tensor_quant_params *quant, const int8_t *input,
+                                      const int8_t *weights, int32_t size, int32_t count)
+{
+    for (int32_t i = 0; i < 4; i++)
     {
-        sum = mg_wrap_add(sum, (input[i] - params->input_offset) * weights[i]);
+        ahead->values[i] = 0;
     }
-    return mg_clamp(mg_requantize(sum, quant->multiplier, quant->shift), params->input_activation.min,
-                    params->input_activation.max);
+    mg_dots_s8(ahead->values, input, -params->input_offset, weights, size, count, size);
+    for (int32_t i = 0; i < count; i++)
+    {
+        const int32_t value = mg_requantize_any(ahead->values[i], quant->multiplier, quant->shift);
+        ahead->values[i] = mg_clamp(value, params->input_activation.min, params->input_activation.max);
+    }
+    ahead->next = 0;
+    ahead->end = count;
 }
 
 /* The output of a sum over time and rank. */

@@ -46,7 +46,7 @@ void mg_transpose_conv_s16(const cmsis_nn_transpose_conv_params *params,
                 for (int32_t c = 0; c < output_dims->c; c += count)
                 {
                     int64_t sums[4] = {0, 0, 0, 0};
-                    count = c + 4 <= output_dims->c ? 4 : 1;
+                    count = mg_min(output_dims->c - c, 4);
                     gather(&params->stride, input_dims, filter_dims, rows, columns, input, filter + c * filter_size,
                            count, sums);
                     for (int32_t i = 0; i < count; i++)

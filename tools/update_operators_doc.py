@@ -41,7 +41,10 @@ _ELSEWHERE = (
         (tflite_batches.OPERATORS, tflite_shapes.OPTIONS, ("SHAPE",)),
     ),
     ("Read as states of the network", (tflite_states.OPERATORS,)),
-    ("Control flow and lists, read as the operators that they run", (tflite_control.OPERATORS,)),
+    (
+        "Control flow and lists, read as the operators that they run, or [kept](control-flow.md)",
+        (tflite_control.OPERATORS,),
+    ),
 )
 _KINDS = ("int8", "16x8", "float32")
 # Element types that samples are turned into.

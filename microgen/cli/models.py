@@ -23,9 +23,9 @@ from microgen.cli.parameters import (
 )
 from microgen.errors import UnsupportedError, UsageError, one_line
 from microgen.frontends import is_channels_first
-from microgen.mindir import Graph
+from microgen.mindir import Graph, Node
 from microgen.npu import NpuTarget, offload
-from microgen.ops.base import op_of
+from microgen.ops.base import every_value, op_of
 from microgen.ops.registry import operators
 from microgen.passes import absorb_border_transposes, optimize
 from microgen.quantize import Granularity, Method, Ports, QuantConfig, Scheme, load_config, quantize_graph
@@ -44,6 +44,8 @@ from microgen.runtime.partition import assign, partition
 @click.option("--per-tensor", is_flag=True, help="One scale for all output channels of a layer's weights.")
 @click.option("--scheme", type=click.Choice([s.value for s in Scheme]),
               help="What becomes int8; int16x8 has int16 activations.")  # fmt: skip
+@click.option("--weight-bits", type=click.Choice(["4", "8"]),
+              help="Bits of the weights of convolutions and dense layers; 4: two in a byte.")  # fmt: skip
 @click.option("--weights-only", is_flag=True, help="Keep the arithmetic in float.")
 @click.option("--io", type=click.Choice([p.value for p in Ports]), help="Element type of inputs and outputs.")
 @click.option("--skip", type=Names(), help="Layers (patterns) or operators to keep in float, separated by commas.")
@@ -166,6 +168,8 @@ def _quantization(config: QuantConfig, asked: dict[str, Any]) -> QuantConfig:
         changes["io"] = Ports(asked["io"])
     if asked["samples"] is not None:
         changes["samples"] = asked["samples"]
+    if asked["weight_bits"] is not None:
+        changes["weight_bits"] = int(asked["weight_bits"])
     if asked["per_tensor"]:
         changes["weights"] = Granularity.PER_TENSOR
     if asked["scheme"] is not None:
@@ -209,7 +213,7 @@ def inspect(
         report.say(f"state {one_line(state.name)}: {state.before.type}, kept between invocations")
     layers: list[dict[str, Any]] = [
         {"index": i, "name": n.name, "op": n.op.name, "shape": list(n.outputs[0].shape), "macs": op_of(n).macs(n),
-         "parameters": sum(v.type.elements for v in n.inputs if v is not None and v.is_const)}
+         "parameters": _parameters(n)}
         for i, n in enumerate(graph.nodes)
     ]  # fmt: skip
     rows = [
@@ -228,6 +232,8 @@ def inspect(
     macs, parameters = (sum(int(e[key]) for e in layers) for key in ("macs", "parameters"))
     merged = len(source.nodes) - len(graph.nodes)
     report.say(f"{len(layers)} layers ({merged} merged or removed), {macs:,} MACs, {parameters:,} parameters")
+    if any(op_of(node).graphs for node in graph.nodes):
+        report.say("Of a loop the MACs are those of one pass, of a branch those of the longer side")
     if delegates or accelerator is not None:
         content: dict[str, Any] = {"name": graph.name, "layers": layers}
         content |= _paths(report, graph, delegates) if delegates else {}
@@ -238,6 +244,12 @@ def inspect(
     report.json({"name": graph.name, "layers": layers, "macs": macs, "parameters": parameters, "unsupported": problems})
     if problems:
         raise UnsupportedError(problems, hint="The host runtime computes them, the generated C does not")
+
+
+def _parameters(node: Node) -> int:
+    """How many constants a layer reads, in its sub-graphs too."""
+    inner = (v for part in op_of(node).graphs for v in every_value(part))
+    return sum(v.type.elements for v in (*node.inputs, *inner) if v is not None and v.is_const)
 
 
 def _on_npu(report: Report, graph: Graph, target: NpuTarget) -> dict[str, Any]:

@@ -158,10 +158,14 @@ def compile_options(command: F) -> F:
             click.option("--share-arena", is_flag=True, help="Several models work in one arena, one after the other."),
             click.option("--optimize", type=click.Choice(compiler.OPTIMIZE), default="speed", show_default=True,
                          help="What to favour."),
+            click.option("--hybrid-weights", type=click.Choice(compiler.HYBRID_WEIGHTS), default="flash",
+                         show_default=True, help="Where int8 weights of layers in float are unpacked: floats in flash, "
+                         "or int8 in flash and floats in RAM from the start on."),
             click.option("--io-layout", type=click.Choice(compiler.IO_LAYOUTS), default="channels-last",
                          show_default=True, help="Order of dimensions at the interface of ONNX and MindSpore models."),
-            click.option("--stack", "stack_bytes", type=Bytes(), default=compiler.Options().stack_bytes,
-                         show_default=True, help="Bytes of stack of the program around the networks."),
+            click.option("--stack", "stack_bytes", type=Bytes(),
+                         help="Bytes of stack of the program around the networks.  [default: 4096, on boards with "
+                         "16 KB of RAM or less 1024]"),
             click.option("--max-flash", type=Bytes(), help="Refuse more flash than this (64K, 1M)."),
             click.option("--max-ram", type=Bytes(), help="Refuse more RAM than this."),
             click.option("--calibration", type=click.Path(path_type=Path), metavar="FILE|DIR",

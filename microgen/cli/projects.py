@@ -66,7 +66,8 @@ def compile_command(
         report.say(f"  arena {fact['arena']:,} bytes, constants {fact['constants']:,} bytes, the code besides")
         if network.offloaded is not None:
             _say_npu(report, network.offloaded)
-        if kept := network.plan.state_bytes:
+        if network.graph.states:
+            kept = network.plan.state_bytes
             report.say(f"  {kept:,} bytes of the arena are kept between invocations; {network.name}_reset begins anew")
         for value in (*network.graph.inputs, *network.graph.outputs):
             if (layout := network.layouts.get(value.name)) is not None:

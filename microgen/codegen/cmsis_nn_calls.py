@@ -27,8 +27,8 @@ class Linked:
 
     def bind(self, node: Node, call: Call, isa: Isa) -> Call:
         """``call`` as the tree's function with its scratch, or unchanged where microgen's kernel must serve."""
-        # Which bytes the versions' int16 functions compute is not known: ours serve.
-        if call.function.endswith("_s16"):
+        # Which bytes the versions' functions of int16 and of packed weights compute is not known: ours serve.
+        if call.function.endswith(("_s16", "_s4")):
             return call
         if not self.tree.has(call.function) or not is_usable(call.function, self.tree.version.number, isa):
             return call

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from microgen.codegen import kernels
+from microgen.codegen.control import SubGraph, control_view
 from microgen.codegen.kernels import Parameter
 from microgen.codegen.literals import C_TYPES, float_literal, int_literal
 from microgen.codegen.rolling import roll
 from microgen.codegen.tables import ParameterPool, TablePool, pointer
 from microgen.codegen.view import (
     CallView,
+    GraphView,
     LayerView,
     LoopView,
     ModelView,
     OutputView,
     PlaceView,
     PortView,
+    StartView,
     StateView,
 )
 from microgen.mindir import Graph, Node, State, Value
@@ -60,9 +65,14 @@ class _Builder:
         self.functions = kernels.functions(runtime_c)
         self.tables = TablePool(name)
         self.parameters = ParameterPool(kernels.structs(runtime_c), self.tables)
-        self.symbols = _symbols(plan)
+        self.prefix = ""
+        self.top: int | None = None
+        self.symbols = _symbols(plan, self.prefix)
+        self.graphs: list[GraphView] = []
+        self.numbers = itertools.count(1)
 
     def build(self) -> ModelView:
+        start = tuple(self.start(index, step) for index, step in enumerate(self.plan.start))
         layers = tuple(self.layer(index, step) for index, step in enumerate(self.plan.steps))
         graph = self.plan.graph
         self.tables.begin(None)
@@ -71,7 +81,8 @@ class _Builder:
         states = tuple(self.state(index, state) for index, state in enumerate(graph.states))
         tables = self.tables.tables
         calls = [call for layer in layers for call in layer.calls]
-        bound = [call for step in self.plan.steps for call in step.calls]
+        every = [*calls, *(call for part in self.graphs for layer in part.layers for call in layer.calls)]
+        bound = list(_calls(self.plan))
         asked = {call.size_query.function for call in bound if call.size_query is not None}
         return ModelView(
             prefix=self.name,
@@ -91,13 +102,15 @@ class _Builder:
             state_bytes=self.plan.state_bytes,
             alignment=self.plan.alignment,
             uses_context=any(call.context for call in calls),
-            uses_arena=bool(calls),
-            has_guards=any(call.guard for call in calls),
+            uses_arena=any(layer.calls or layer.control for layer in layers),
+            has_guards=any(call.guard for call in every),
+            start=start,
+            graphs=tuple(self.graphs),
         )
 
     def sections(self, layers: tuple[LayerView, ...]) -> tuple[LayerView | LoopView, ...]:
         offsets = {symbol: self.plan.offsets[value] for value, symbol in self.symbols.items()}
-        offsets |= {_scratch_symbol(index): step.scratch_offset for index, step in enumerate(self.plan.steps)}
+        offsets |= {self.scratch_symbol(index): step.scratch_offset for index, step in enumerate(self.plan.steps)}
 
         def function(layer: int, call: int) -> kernels.Function:
             return self.functions[self.plan.steps[layer].calls[call].function]
@@ -108,7 +121,9 @@ class _Builder:
         node = step.node
         assert isinstance(node.op, Op)
         self.tables.begin(node.name)
-        names = dict.fromkeys(self.link_name(call) for call in step.calls)
+        parts = [self.sub_graph(index, plan) for plan in step.inner]
+        self.tables.begin(node.name)
+        names = dict.fromkeys((*(self.link_name(call) for call in step.calls), *(part.function for part in parts)))
         return LayerView(
             index=index,
             name=node.name,
@@ -117,33 +132,79 @@ class _Builder:
             macs=node.op.macs(node),
             input_shapes=tuple(v.shape for v in node.inputs if v is not None and not v.is_const),
             output_shapes=tuple(value.shape for value in node.outputs),
-            calls=tuple(self.call(index, node, call) for call in step.calls),
+            calls=tuple(self.call(self.owner(index), self.scratch_symbol(index), node, call) for call in step.calls),
             inputs=tuple(self.tensor(i, v) for i, v in enumerate(node.inputs) if v is not None and not v.is_const),
             outputs=tuple(self.tensor(i, v) for i, v in enumerate(node.outputs)),
             layers=node.op.inside_names,
+            control=control_view(self.plan, step, lambda value: self.place(index, value), parts),
+            graphs=tuple(part.function for part in parts),
         )
+
+    def sub_graph(self, index: int, plan: Plan) -> SubGraph:
+        """A sub-graph of layer ``index``; its function joins the others."""
+        number = next(self.numbers)
+        inner = copy.copy(self)  # tables, parameters and functions are the network's
+        inner.plan, inner.prefix = plan, f"GRAPH_{number}_"
+        inner.top = index if self.top is None else self.top
+        inner.symbols = _symbols(plan, inner.prefix)
+        layers = tuple(inner.layer(at, step) for at, step in enumerate(plan.steps))
+        self.graphs.append(
+            GraphView(
+                function=f"graph_{number}",
+                layer=inner.top,
+                name=plan.graph.name,
+                arena_bytes=plan.arena_bytes,
+                layers=layers,
+                places=inner.places(plan.graph),
+                uses_context=any(call.context for layer in layers for call in layer.calls),
+                uses_arena=any(layer.calls or layer.control for layer in layers),
+            )
+        )
+        scratch = self.scratch_symbol(index)
+
+        def address(value: Value) -> str:
+            return inner.place(len(layers), value).replace("AT(", f"AT({scratch} + ")
+
+        return SubGraph(f"graph_{number}", f"AT({scratch})", plan.graph, address)
+
+    def owner(self, index: int) -> str:
+        """What the names of a layer's tables begin with."""
+        return f"{self.prefix.lower()}layer{index}"
+
+    def scratch_symbol(self, index: int) -> str:
+        return f"{self.prefix}SCRATCH_{index}"
+
+    def place(self, index: int, value: Value) -> str:
+        """Where a value is that layer ``index`` reads or writes, a constant's table included."""
+        return self.operand(f"{self.owner(index)}_operand", value, 0, f"const {C_TYPES[value.type.dtype]} *")
+
+    def start(self, index: int, step: Step) -> StartView:
+        node = step.node
+        self.tables.begin(node.name)
+        calls = tuple(self.call(f"weights{index}", "", node, call) for call in step.calls)
+        return StartView(node.name, node.output.type.nbytes, calls)
 
     def tensor(self, index: int, value: Value) -> OutputView:
         ctype = C_TYPES[value.type.dtype]
         return OutputView(index, self.address(value, 0), value.type.nbytes, value.name, ctype, value.shape)
 
-    def call(self, step: int, node: Node, call: Call) -> CallView:
+    def call(self, owner: str, place: str, node: Node, call: Call) -> CallView:
         function = self.functions[call.function]
         assert len(function.parameters) == len(call.args), f"{call.function}: {len(call.args)} arguments given"
-        scratch, size = f"AT({_scratch_symbol(step)})" if call.scratch else "NULL", call.scratch
+        scratch, size = f"AT({place})" if call.scratch else "NULL", call.scratch
         if call.context_data is not None:
             data = call.context_data
-            table = self.tables.add(f"layer{step}_{data.label}", f"{data.label} of {node.name}", data.data)
+            table = self.tables.add(f"{owner}_{data.label}", f"{data.label} of {node.name}", data.data)
             scratch, size = pointer(table, "void *"), table.nbytes
         args = tuple(
-            self.argument(step, node, arg, parameter, scratch)
+            self.argument(owner, node, arg, parameter, scratch)
             for arg, parameter in zip(call.args, function.parameters, strict=True)
         )
         query = ""
         if call.size_query is not None:
             asks = self.functions[call.size_query.function]
             asked = [
-                self.argument(step, node, arg, parameter, scratch)
+                self.argument(owner, node, arg, parameter, scratch)
                 for arg, parameter in zip(call.size_query.args, asks.parameters, strict=True)
             ]
             query = f"{asks.name}({', '.join(asked)})"
@@ -166,8 +227,8 @@ class _Builder:
             kernels.PREFIX + call.function if ours and call.function.startswith(kernels.PUBLIC_API) else call.function
         )
 
-    def argument(self, step: int, node: Node, arg: Arg, parameter: Parameter, scratch: str) -> str:
-        owner, ctype = f"layer{step}", parameter.ctype
+    def argument(self, owner: str, node: Node, arg: Arg, parameter: Parameter, scratch: str) -> str:
+        ctype = parameter.ctype
         match arg:
             case Input():
                 role = f"{owner}_{parameter.name.removesuffix('_data')}"
@@ -192,7 +253,7 @@ class _Builder:
 
     def operand(self, role: str, value: Value, offset: int, ctype: str) -> str:
         """An input of a call: in the arena, or the constant's table."""
-        if not value.is_const:
+        if not value.is_const or value in self.symbols:
             return self.address(value, offset)
         table = self.tables.add(role, value.name, value.const)
         expression = pointer(table, ctype)
@@ -251,29 +312,34 @@ class _Builder:
         ]
         for index, step in enumerate(self.plan.steps):
             if step.scratch_bytes:
-                symbol = _scratch_symbol(index)
+                symbol = self.scratch_symbol(index)
                 label = f"scratch of {step.node.name}"
                 found.append(PlaceView(symbol, label, step.scratch_offset, step.scratch_bytes, index, index))
         return tuple(found)
 
 
-def _symbols(plan: Plan) -> dict[Value, str]:
+def _calls(plan: Plan) -> Iterator[Call]:
+    """Every call of ``plan``, those of its sub-graphs included."""
+    for step in (*plan.start, *plan.steps):
+        yield from step.calls
+        for inner in step.inner:
+            yield from _calls(inner)
+
+
+def _symbols(plan: Plan, prefix: str) -> dict[Value, str]:
     """The name of each value's offset: by the graph input or the layer that it comes from."""
-    symbols = {value: f"INPUT_{index}" for index, value in enumerate(plan.graph.inputs)}
+    symbols = {value: f"{prefix}INPUT_{index}" for index, value in enumerate(plan.graph.inputs)}
     symbols.update({state.before: f"STATE_{index}" for index, state in enumerate(plan.graph.states)})
+    symbols.update({value: f"WEIGHTS_{index}" for index, value in enumerate(plan.made_at_start)})
     for index, step in enumerate(plan.steps):
         for number, value in enumerate(step.node.outputs):
-            symbols[value] = f"LAYER_{index}_{number}" if number else f"LAYER_{index}"
+            symbols[value] = f"{prefix}LAYER_{index}_{number}" if number else f"{prefix}LAYER_{index}"
     return symbols
-
-
-def _scratch_symbol(step: int) -> str:
-    return f"SCRATCH_{step}"
 
 
 def _lifetimes(plan: Plan) -> Mapping[Value, tuple[int, int]]:
     """(first, last) step of each value of its own; the views of a value count on their own."""
-    first = dict.fromkeys(plan.graph.sources, -1)
+    first = dict.fromkeys((*plan.graph.sources, *plan.made_at_start), -1)
     last = dict(first)
     for index, step in enumerate(plan.steps):
         for value in step.node.inputs:
@@ -284,4 +350,5 @@ def _lifetimes(plan: Plan) -> Mapping[Value, tuple[int, int]]:
     for value in plan.graph.results:
         if not value.is_const:
             last[value] = len(plan.steps)
+    last.update(dict.fromkeys(plan.made_at_start, len(plan.steps)))
     return {value: (first[value], last[value]) for value in first}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from microgen.codegen.options import NetworkInput, ProjectOptions
 from microgen.codegen.projects.model import Network, ProjectModel
+from microgen.codegen.view import GraphView
 from microgen.mindir import Value
 from microgen.placement import Placement
 
@@ -58,9 +59,11 @@ def _network(given: NetworkInput, network: Network, placement: Placement) -> dic
                 "kernel": layer.kernel,
                 "macs": layer.macs,
                 "outputs": [list(shape) for shape in layer.output_shapes],
+                **({"graphs": list(layer.graphs)} if layer.graphs else {}),
             }
             for layer in view.layers
         ],
+        **({"graphs": [_graph(graph) for graph in view.graphs]} if view.graphs else {}),
         "arena": {
             "bytes": view.arena_bytes,
             "state_bytes": view.state_bytes,
@@ -83,6 +86,20 @@ def _network(given: NetworkInput, network: Network, placement: Placement) -> dic
                 for t in view.tables
             ],
         },
+    }
+
+
+def _graph(graph: GraphView) -> dict[str, object]:
+    """A sub-graph that layers call."""
+    return {
+        "function": graph.function,
+        "name": graph.name,
+        "layer": graph.layer,
+        "arena_bytes": graph.arena_bytes,
+        "layers": [
+            {"index": layer.index, "name": layer.name, "op": layer.op, "kernel": layer.kernel, "macs": layer.macs}
+            for layer in graph.layers
+        ],
     }
 
 

@@ -34,7 +34,8 @@ def roll(
     ``functions`` tells the function of a layer's call, both by index; ``offsets`` are the bytes in the arena by symbol.
     """
     keys: list[Hashable] = [
-        (alike, tuple(map(_form, layer.calls))) for alike, layer in zip(likeness(nodes), layers, strict=True)
+        (alike, tuple(map(_form, layer.calls)), layer.graphs)
+        for alike, layer in zip(likeness(nodes), layers, strict=True)
     ]
     sections: list[LayerView | LoopView] = []
     done = 0

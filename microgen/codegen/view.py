@@ -49,9 +49,48 @@ class OutputView:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyView:
+    """``nbytes`` bytes that are copied, both places as C expressions."""
+
+    target: str
+    source: str
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A sub-graph's function as it is called: its arena, what is copied there before and from there after it."""
+
+    function: str
+    arena: str
+    before: tuple[CopyView, ...]
+    after: tuple[CopyView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BranchView:
+    """``then`` runs where the byte at ``condition`` is not 0, ``otherwise`` elsewhere."""
+
+    condition: str
+    then: RunView
+    otherwise: RunView
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatView:
+    """After the copies ``first``, ``test`` and ``body`` take turns until the byte at ``condition`` is 0."""
+
+    first: tuple[CopyView, ...]
+    condition: str
+    test: RunView
+    body: RunView
+
+
+@dataclass(frozen=True, slots=True)
 class LayerView:
     """One step: ``name`` is raw text from the model; ``kernel`` names the functions that are called; ``layers`` are the
-    names of the model's layers where the step is several of them.
+    names of the model's layers where the step is several of them. ``control`` stands in place of calls where the step
+    is a branch or a loop over the sub-graphs ``graphs``, named by their functions.
     """
 
     index: int
@@ -65,6 +104,8 @@ class LayerView:
     inputs: tuple[OutputView, ...]
     outputs: tuple[OutputView, ...]
     layers: tuple[str, ...] = ()
+    control: BranchView | RepeatView | None = None
+    graphs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +125,22 @@ class LoopView:
     columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[str, ...], ...]
     traced: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphView:
+    """A sub-graph as a function over an arena of its own: that of the network's layer ``layer``, of itself or of a
+    sub-graph in it. ``name`` is raw text from the model.
+    """
+
+    function: str
+    layer: int
+    name: str
+    arena_bytes: int
+    layers: tuple[LayerView, ...]
+    places: tuple[PlaceView, ...]
+    uses_context: bool
+    uses_arena: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +194,21 @@ class StateView:
 
 
 @dataclass(frozen=True, slots=True)
+class StartView:
+    """A constant that is made in RAM when the network starts: ``name`` is raw text from the model."""
+
+    name: str
+    nbytes: int
+    calls: tuple[CallView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelView:
     """Everything the C templates need to know of a plan.
 
     ``functions`` are those of our kernels that are called, ``library_functions`` those of a linked CMSIS-NN.
-    ``sections`` are the layers as the C has them, some in loops.
+    ``sections`` are the layers as the C has them, some in loops. ``start`` is made once, before the first of them; it
+    lies in the ``state_bytes`` that nothing else uses. ``graphs`` are the sub-graphs, each behind those that it calls.
     """
 
     prefix: str
@@ -163,6 +230,13 @@ class ModelView:
     uses_context: bool
     uses_arena: bool
     has_guards: bool
+    start: tuple[StartView, ...] = ()
+    graphs: tuple[GraphView, ...] = ()
+
+    @property
+    def every_layer(self) -> list[LayerView]:
+        """The layers of the network and of its sub-graphs."""
+        return [*self.layers, *(layer for graph in self.graphs for layer in graph.layers)]
 
     @property
     def loops(self) -> list[LoopView]:
@@ -172,20 +246,22 @@ class ModelView:
     @property
     def queries(self) -> list[CallView]:
         """The calls whose scratch a linked CMSIS-NN is asked for; equal questions once."""
-        found = {(call.query, call.scratch_bytes): call for layer in self.layers for call in layer.calls if call.query}
-        return list(found.values())
+        calls = [call for layer in self.every_layer for call in layer.calls if call.query]
+        return list({(call.query, call.scratch_bytes): call for call in calls}.values())
 
     @property
     def uses_math(self) -> bool:
         """Whether a number is written as a macro of ``<math.h>``."""
-        arguments = [argument for layer in self.layers for call in layer.calls for argument in call.args]
+        calls = [call for layer in self.every_layer for call in layer.calls]
+        calls += [call for made in self.start for call in made.calls]
+        arguments = [argument for call in calls for argument in call.args]
         fields = [field for parameters in self.parameters for field in parameters.fields]
         return any(macro in text for text in (*arguments, *fields) for macro in ("INFINITY", "NAN"))
 
     @property
     def uses_npu(self) -> bool:
         """Whether a layer runs on an NPU."""
-        return any(call.error == "NPU" for layer in self.layers for call in layer.calls)
+        return any(call.error == "NPU" for layer in self.every_layer for call in layer.calls)
 
     @property
     def macs(self) -> int:

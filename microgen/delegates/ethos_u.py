@@ -38,7 +38,7 @@ class EthosU:
         """The sub-graph through Vela. Raises what ``compile_for_npu`` does; one without arithmetic needs no NPU."""
         if all(op_of(node).is_view for node in subgraph.nodes):
             return Session(subgraph)
-        return _Simulated(npu.compile_for_npu(exporter.save(subgraph), self.accelerator))
+        return _Simulated(npu.compile_for_npu(exporter.save(subgraph, int4=False), self.accelerator))
 
 
 class _Simulated:

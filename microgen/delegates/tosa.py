@@ -36,7 +36,7 @@ class Tosa:
         """The sub-graph as TOSA. Raises what ``microgen.tosa.convert`` does; one of views alone needs no tool."""
         if all(op_of(node).is_view for node in subgraph.nodes):
             return Session(subgraph)
-        return _Executed(subgraph, tosa.convert(exporter.save(subgraph)))
+        return _Executed(subgraph, tosa.convert(exporter.save(subgraph, int4=False)))
 
 
 class _Executed:

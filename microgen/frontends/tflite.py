@@ -15,6 +15,7 @@ from microgen.frontends import (
     tflite_batches,
     tflite_control,
     tflite_custom,
+    tflite_moves,
     tflite_schema,
     tflite_shapes,
     tflite_states,
@@ -103,8 +104,10 @@ class _Importer:
         subgraphs: Sequence[Record],
         number: int,
         callers: frozenset[int] = frozenset(),
+        budget: tflite_control.Budget | None = None,
     ) -> None:
         subgraph = subgraphs[number]
+        self._budget = tflite_control.Budget() if budget is None else budget
         self._callers = callers | {number}
         self._data, self._model, self._subgraphs, self._number = data, model, subgraphs, number
         self._tensors = Tensors(data, model, subgraph)
@@ -145,6 +148,8 @@ class _Importer:
         """What the subgraph, which depends on nothing, assigns to resource variables."""
         self._import()
         self._raise_problems()
+        if self._states.states():
+            raise VerifyError("an initialization keeps tensors between invocations")
         values: dict[Value, Array] = {}
         for node in self._nodes:
             arrays = [None if v is None else (v.const[None] if v.is_const else values[v]) for v in node.inputs]
@@ -300,6 +305,8 @@ class _Importer:
         """The layer as a node; _RefusedError with the reason, or VerifyError when the file contradicts itself."""
         code = layer.operator.removeprefix(f"{_CUSTOM} ")
         operator = by_tflite_custom_code().get(code) if layer.custom else by_tflite_name().get(layer.operator)
+        if operator is None and layer.operator in tflite_shapes.OPTIONS:
+            raise _RefusedError("computes with shapes that are only known at run time")
         if operator is None:
             raise _UnknownOperatorError("this operator is not supported")
         inputs = tuple(None if index is None else self._usable(index) for index in layer.inputs)
@@ -314,16 +321,23 @@ class _Importer:
             table = operator.tflite_table(layer.operator)
             options = Options(table, self._options(layer, table))
         try:
-            op, operands = operator.from_tflite(TFLiteSource(layer.operator, inputs, outputs, options))
+            int4 = tuple(i for i, index in enumerate(layer.inputs) if index is not None and self._tensors[index].packed)
+            op, operands = operator.from_tflite(TFLiteSource(layer.operator, inputs, outputs, options, int4))
         except VerifyError as error:
             raise _RefusedError(error.what) from None
         operands = self._plain(layer.operator, operands, outputs)
+        views, operands = tflite_moves.taken_over(layer.operator, operands, outputs)
+        self._nodes += views
+        own = [tflite_states.inside(outputs[0].name, i, array) for i, array in enumerate(op.initial_states(operands))]
+        operands += tuple(state.before for state in own)
+        outputs += tuple(state.after for state in own)
         node = self._with_known_shapes(Node(op, operands, outputs, outputs[0].name), layer)
         op.check_types(node)
         for problem in op.problems(node):
             raise _RefusedError(problem)
-        for value, index in zip(outputs[len(layer.outputs) :], kept.values(), strict=True):
+        for value, index in zip(outputs[len(layer.outputs) :], kept.values(), strict=False):
             self._states.leave(index, value)
+        self._states.keep(own)
         return node
 
     def _result(self, index: int) -> Value:
@@ -375,29 +389,90 @@ class _Importer:
             if layer.operator == tflite_control.UNPACK:
                 axis = options("Axis")
                 assert isinstance(axis, int)
-                self._nodes += tflite_control.unpack(operands[0], axis, outputs)
+                views, (source,) = tflite_moves.taken_over(layer.operator, operands, outputs)
+                assert source is not None
+                self._nodes += [*views, *tflite_control.unpack(source, axis, outputs)]
                 return
-            first, second = (self._called(layer, options(f)) for f in tflite_control.SUBGRAPHS[layer.operator])
-            if layer.operator == tflite_control.WHILE:
-                made, results = tflite_control.unroll(first, second, operands, outputs)
-            else:
-                made, results = tflite_control.branch(first, second, operands[0], operands[1:], outputs)
+            first, second = (self._callee(layer, options(f)) for f in tflite_control.SUBGRAPHS[layer.operator])
+            try:
+                if layer.operator == tflite_control.WHILE:
+                    made, results = tflite_control.unroll(first.inlined, second.inlined, operands, outputs)
+                else:
+                    made, results = tflite_control.branch(
+                        first.inlined, second.inlined, operands[0], operands[1:], outputs
+                    )
+            except tflite_control.UnknownCourseError as unknown:
+                try:
+                    made, results = self._kept_control(layer, first, second, operands, outputs)
+                except VerifyError as error:
+                    raise VerifyError(f"{unknown.what}, and the sub-graphs cannot stay: {error.what}") from None
         except VerifyError as error:
             raise _RefusedError(error.what) from None
         self._nodes += made
         for index, value in zip(layer.outputs, results, strict=True):
             self._tensors.replace(index, value)
 
-    def _called(self, layer: _Layer, number: object) -> tflite_control.Called:
+    def _kept_control(
+        self, layer: _Layer, first: _Importer, second: _Importer, operands: list[Value], outputs: list[Value]
+    ) -> tuple[list[Node], list[Value]]:
+        """The node for a loop or a branch whose course depends on the input, and the values that ``outputs`` are.
+
+        Constants that the sub-graphs take and a loop leaves as they are become theirs.
+        """
+        loop = layer.operator == tflite_control.WHILE
+        given = operands if loop else operands[1:]
+        same = second.passed_through() if loop else range(len(given))
+        bound = {index for index in same if index < len(given) and given[index].is_const}
+        results = list(outputs)
+        if len(outputs) != len(given) and loop:
+            raise VerifyError(f"the loop takes {len(given)} tensors and gives {len(outputs)}")
+        keeping = [index for index in range(len(outputs)) if not loop or index not in bound]
+        for index in bound if loop else ():
+            results[index] = given[index]
+        free = [value for index, value in enumerate(given) if index not in bound]
+        one = first.standalone(given, bound, *((1, [0]) if loop else (len(outputs), keeping)))
+        two = second.standalone(given, bound, len(outputs), keeping)
+        for place, index in enumerate(keeping):
+            if self._tensors.is_dynamic(layer.outputs[index]) and place < len(two.outputs):
+                results[index] = dataclasses.replace(results[index], type=two.outputs[place].type)
+        inputs = free if loop else [operands[0], *free]
+        node = tflite_control.kept(layer.operator, (one, two), inputs, [results[index] for index in keeping])
+        return [node], results
+
+    def passed_through(self) -> list[int]:
+        """The inputs of the subgraph that are its outputs in the same place."""
+        pairs = zip(self._inputs, self._outputs, strict=False)
+        return [place for place, (index, output) in enumerate(pairs) if index == output]
+
+    def standalone(self, operands: Sequence[Value], bound: set[int], total: int, results: Sequence[int]) -> Graph:
+        """The subgraph as a graph for operands of these types, of which those ``bound`` are known, with some of its
+        ``total`` outputs; VerifyError when that is not possible.
+        """
+        self._budget.keep()
+        if len(self._callers) > tflite_control.MAX_DEPTH:
+            raise VerifyError(f"sub-graphs are nested more than {tflite_control.MAX_DEPTH} deep")
+        named = [Value(self._tensors.name(index), v.type) for index, v in zip(self._inputs, operands, strict=False)]
+        given = [v if i in bound else named[i] for i, v in enumerate(operands[: len(named)])]
+        nodes, outputs = self.inlined([*given, *operands[len(named) :]])
+        if len(outputs) != total:
+            raise VerifyError(f"a subgraph gives {len(outputs)} tensors, not {total}")
+        free = [value for index, value in enumerate(given) if index not in bound]
+        name = self._subgraph.text("Name") or f"subgraph_{self._number}"
+        return Graph(name, free, [outputs[index] for index in results], nodes)
+
+    def _callee(self, layer: _Layer, number: object) -> _Importer:
         """A subgraph that a layer calls."""
         if not isinstance(number, int) or not 0 < number < len(self._subgraphs) or number in self._callers:
             raise InputError(f"cannot call subgraph {number}", where=layer.record.path)
         if number not in self._callees:
-            self._callees[number] = _Importer(self._data, self._model, self._subgraphs, number, self._callers)
-        return self._callees[number].inlined
+            self._callees[number] = _Importer(
+                self._data, self._model, self._subgraphs, number, self._callers, self._budget
+            )
+        return self._callees[number]
 
     def inlined(self, operands: Sequence[Value]) -> tuple[list[Node], list[Value]]:
         """(nodes, outputs) of the subgraph with ``operands`` as its inputs; VerifyError when that is not possible."""
+        self._budget.call()
         if len(operands) != len(self._inputs):
             raise VerifyError(f"a subgraph takes {len(self._inputs)} tensors and is given {len(operands)}")
         self._begin()
@@ -410,7 +485,7 @@ class _Importer:
         self._import()
         if self._problems:
             raise VerifyError("; ".join(self._problems))
-        if self._states.assigned():
+        if self._states.keeps:
             raise VerifyError("its subgraph keeps tensors between invocations")
         return self._nodes, [self._usable(index) for index in self._outputs]
 

@@ -1,10 +1,11 @@
 """WHILE, IF and UNPACK: what converters write for recurrent layers, as plain operators of MindIR.
 
-MindIR has no branches. The steps of a loop whose number is known when the file is read (a counter runs from a constant
+The steps of a loop whose number is known when the file is read (a counter runs from a constant
 by constants to a constant, as every recurrent layer's does) are written one after the other, and only the branch of a
 known condition is taken. Loops and unrolled recurrent layers thus are the same graph: they are optimized, quantized,
 placed and checked as any other, and the generated C rolls the steps up again (``microgen.codegen.rolling``), so that
-its size does not grow with their number. A loop or a branch that depends on the input is refused.
+its size does not grow with their number. A loop or a branch that depends on the input becomes ``While`` or ``If`` with
+its sub-graphs, which the generated C has as functions.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from microgen.errors import VerifyError
-from microgen.mindir import Array, DType, Node, Value
+from microgen.mindir import Array, DType, Graph, Node, Value
 from microgen.ops.base import op_of
 from microgen.ops.concatenation import Concatenation
 from microgen.ops.gather import Gather
+from microgen.ops.if_then import If
 from microgen.ops.slice import Slice
+from microgen.ops.while_loop import While
 
 WHILE = "WHILE"
 IF = "IF"
@@ -36,12 +39,49 @@ SUBGRAPHS = {
 #: A subgraph called with some operands: (its nodes, its outputs).
 Called = Callable[[Sequence[Value]], tuple[Sequence[Node], list[Value]]]
 
+#: What calls of sub-graphs may come to: those written out, and those that stay, each a function of the generated C.
+MAX_CALLS = 16384
+MAX_KEPT = 64
+MAX_DEPTH = 8
+
 #: What a loop may come to: hundreds of steps of a recurrent layer.
 MAX_NODES = 8192
 MAX_STEPS = 1024
 # Counters, conditions and indices are computed here; larger tensors are the passes' business.
 _MAX_COUNTED = 64
 _COUNTED = (DType.INT32, DType.INT64, DType.BOOL)
+
+
+class UnknownCourseError(VerifyError):
+    """The course depends on the input."""
+
+
+@dataclass
+class Budget:
+    """What is left of the calls of a file's sub-graphs: a file can nest them so that there are 2 ** n."""
+
+    calls: int = MAX_CALLS
+    kept: int = MAX_KEPT
+
+    def call(self) -> None:
+        """One more call; VerifyError where it is one too many."""
+        self.calls -= 1
+        if self.calls < 0:
+            raise VerifyError(f"sub-graphs are called more than {MAX_CALLS:,} times")
+
+    def keep(self) -> None:
+        """One more sub-graph that stays; VerifyError where it is one too many."""
+        self.kept -= 1
+        if self.kept < 0:
+            raise VerifyError(f"more than {MAX_KEPT} sub-graphs are called in a way that depends on the input")
+
+
+def kept(operator: str, graphs: tuple[Graph, Graph], inputs: Sequence[Value], outputs: Sequence[Value]) -> Node:
+    """IF or WHILE whose course is known at run time; VerifyError when the sub-graphs do not go together."""
+    op = If(*graphs) if operator == IF else While(*graphs)
+    node = Node(op, tuple(inputs), tuple(outputs), outputs[0].name)
+    op.check(node)
+    return node
 
 
 def unpack(source: Value, axis: int, outputs: Sequence[Value]) -> list[Node]:
@@ -86,7 +126,7 @@ def branch(
 ) -> tuple[list[Node], list[Value]]:
     """IF: (the nodes of the branch that is taken, the values that ``outputs`` are)."""
     if not condition.is_const or condition.type.elements != 1:
-        raise VerifyError("which branch is taken depends on the input")
+        raise UnknownCourseError("which branch is taken depends on the input")
     nodes, values = (then if condition.const.reshape(-1)[0] else other)(operands)
     if len(values) != len(outputs):
         raise VerifyError(f"the branch has {len(values)} outputs, not {len(outputs)}")
@@ -99,7 +139,7 @@ def _truth(condition: Called, operands: Sequence[Value]) -> bool:
     if len(values) != 1 or values[0].type.dtype is not DType.BOOL or values[0].type.elements != 1:
         raise VerifyError("the loop's condition is no single truth value")
     if not values[0].is_const:
-        raise VerifyError("how often the loop runs depends on the input")
+        raise UnknownCourseError("how often the loop runs depends on the input")
     return bool(values[0].const.reshape(-1)[0])
 
 

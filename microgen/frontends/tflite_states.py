@@ -6,7 +6,8 @@ the order of the file, so a variable read after an assignment is what was assign
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+import dataclasses
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,13 @@ class _Kept:
     before: Value | None = None
 
 
+def inside(name: str, number: int, initial: Array) -> State:
+    """What an operator with the result ``name`` keeps in itself, which is no tensor of the file."""
+    type_ = TensorType(DType(str(initial.dtype)), initial.shape)
+    name = f"{name}/kept" + (f"_{number}" if number else "")
+    return State(name, Value(name, type_), Value(f"{name}/left", type_), initial)
+
+
 class States:
     """The variables of one subgraph. ``initial`` gives the values of resource variables that an initialization set."""
 
@@ -44,6 +52,7 @@ class States:
         self._handles: dict[int, tuple[Hashable, str]] = {}
         self._kept: dict[Hashable, _Kept] = {}
         self._fills: dict[Hashable, Array] = {}
+        self._inside: list[State] = []
 
     def open(self, index: int, table: Table) -> None:
         """VAR_HANDLE: tensor ``index`` stands for a variable from now on."""
@@ -77,22 +86,33 @@ class States:
         """The variable tensor ``index``, which has been read, is ``value`` from now on."""
         self._kept[index].current = value
 
+    def keep(self, states: Sequence[State]) -> None:
+        """What an operator keeps in itself."""
+        self._inside += states
+
     def assigned(self) -> dict[Hashable, Value]:
         """What each variable was left as."""
         return {key: kept.current for key, kept in self._kept.items()}
 
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept."""
+        return bool(self._kept or self._inside)
+
     def states(self) -> list[State]:
-        """The graph's states: the variables that an invocation reads before it assigns."""
-        found: list[State] = []
-        names: set[str] = set()
+        """The graph's states: the variables that an invocation reads before it assigns, and what is kept inside."""
+        found = [*self._inside]
         for key, kept in self._kept.items():
-            if kept.before is None:
-                continue
-            name = kept.name
+            if kept.before is not None:
+                first = self._first(key, kept.name, kept.before.type)
+                found.append(State(kept.name, kept.before, kept.current, first))
+        names: set[str] = set()
+        for i, state in enumerate(found):
+            name = state.name
             while name in names:
                 name += "_"
             names.add(name)
-            found.append(State(name, kept.before, kept.current, self._first(key, kept.name, kept.before.type)))
+            found[i] = dataclasses.replace(state, name=name)
         return found
 
     def _current(self, key: Hashable, name: str, type_: TensorType, value_name: str) -> Value:

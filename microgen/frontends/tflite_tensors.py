@@ -12,19 +12,24 @@ from microgen.frontends import tflite_schema
 from microgen.frontends.tflite_schema import Record
 from microgen.mindir import Array, DType, QuantParams, TensorType, Value
 from microgen.mindir.types import MAX_RANK
+from microgen.ops.packed import unpack
 
 # Integer types whose scale nothing computes with: shapes, axes, biases (whose scale follows from the operands').
 _SCALE_UNUSED = (DType.INT32, DType.INT64)
 _DTYPES = {dtype.name: dtype for dtype in DType}
+_INT4 = "INT4"
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A decoded tensor: ``value``, or None with the ``problem`` that microgen has with it."""
+    """A decoded tensor: ``value``, or None with the ``problem`` that microgen has with it. The value of a ``packed``
+    one, int4 in the file, is int8.
+    """
 
     name: str
     value: Value | None
     problem: str = ""
+    packed: bool = False
 
 
 class Tensors:
@@ -83,6 +88,9 @@ class Tensors:
         number = record.integer("Type")
         type_name = tflite_schema.names("TensorType").get(number, f"of the unknown type {number}")
         shape = tuple(record.vector("Shape").tolist())
+        packed = type_name == _INT4
+        if packed:
+            type_name = DType.INT8.name
         if type_name not in _DTYPES:
             return Tensor(name, None, f"tensor {name!r} is {type_name}")
         if record.has("Sparsity"):
@@ -100,9 +108,12 @@ class Tensors:
         except VerifyError as error:
             hint = "Re-export the model with a static shape" if min(shape, default=1) < 0 else error.hint
             raise InputError(error.what, where=f"tensor {name!r}", hint=hint) from None
-        return Tensor(name, Value(name, type_, self._constant(record, name, type_)))
+        data = self._constant(record, name, type_, packed)
+        if packed and data is None:
+            return Tensor(name, None, f"tensor {name!r} is {_INT4} and computed: only constants can be")
+        return Tensor(name, Value(name, type_, data), packed=packed)
 
-    def _constant(self, record: Record, name: str, type_: TensorType) -> Array | None:
+    def _constant(self, record: Record, name: str, type_: TensorType, packed: bool) -> Array | None:
         """The tensor's data, a view into the file where its alignment allows; None for a computed tensor."""
         index = record.integer("Buffer")
         where = f"tensor {name!r}"
@@ -115,8 +126,11 @@ class Tensors:
             return None
         if index == 0:
             raise InputError("buffer 0, which stands for no data, holds data", where=where)
-        if raw.size != type_.nbytes:
-            raise InputError(f"{raw.size} bytes of data for {type_}, which has {type_.nbytes}", where=where)
+        size = -(-type_.nbytes // 2) if packed else type_.nbytes
+        if raw.size != size:
+            raise InputError(f"{raw.size} bytes of data for {type_}, which has {size}", where=where)
+        if packed:
+            return unpack(raw, type_.elements).reshape(type_.shape)
         if type_.dtype is DType.BOOL:
             flags: Array = (raw != 0).reshape(type_.shape)
             return flags

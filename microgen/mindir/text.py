@@ -9,7 +9,7 @@ from microgen.mindir.graph import Graph, Node, Value
 
 
 def to_text(graph: Graph) -> str:
-    """The graph, readable: inputs, constants by type only, nodes with attributes, outputs.
+    """The graph, readable: inputs, constants by type only, nodes with attributes and sub-graphs, outputs.
 
     Values are numbered in order of appearance (``%0``), so that two graphs of the same structure give the
     same text whatever objects they are made of; the model's own name follows in quotes.
@@ -32,6 +32,9 @@ def to_text(graph: Graph) -> str:
         inputs = ", ".join(ref(v) for v in node.inputs)
         outputs = ", ".join(define(v) for v in node.outputs)
         lines.append(f"  {outputs} = {node.op.name}({inputs}){attributes(node)}")
+        for part in vars(node.op).values():
+            if isinstance(part, Graph):
+                lines += [f"    {line}" for line in to_text(part).splitlines()]
     lines += [f"  output {ref(value)}" for value in graph.outputs]
     lines += [f"  state  {ref(state.before)} = {ref(state.after)}" for state in graph.states]
     return "\n".join([*lines, "}"]) + "\n"
@@ -44,6 +47,8 @@ def attributes(node: Node) -> str:
 
 
 def _show(value: object) -> str:
+    if isinstance(value, Graph):
+        return _quote(value.name)
     return str(value.value) if isinstance(value, enum.Enum) else str(value)
 
 

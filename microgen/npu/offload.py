@@ -175,7 +175,7 @@ def _names(part: Graph) -> dict[Node, str]:
 
 
 def _compiled(part: Graph, target: NpuTarget) -> Compiled:
-    return _by_vela(exporter.save(_renamed(part)), target.accelerator, target.arguments)
+    return _by_vela(exporter.save(_renamed(part), int4=False), target.accelerator, target.arguments)
 
 
 @functools.lru_cache(_CACHED)

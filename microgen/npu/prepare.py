@@ -39,7 +39,7 @@ def prepared(model: bytes) -> bytes:
 
 def _saved(graph: Graph, model: bytes) -> bytes:
     try:
-        saved = exporter.save(graph)
+        saved = exporter.save(graph, int4=False)
     except MicrogenError:
         return model  # read but not written: an operator of another format version
     sides = ([[(port.shape, port.kind) for port in side] for side in ports(data)] for data in (saved, model))

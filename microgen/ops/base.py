@@ -187,6 +187,15 @@ class Op(Operator):
         return 0
 
     @property
+    def graphs(self) -> tuple[Graph, ...]:
+        """The sub-graphs that it runs (``microgen.ops.control``); all but control flow have none."""
+        return ()
+
+    def with_graphs(self, graphs: Sequence[Graph]) -> Op:
+        """This operator with other sub-graphs of the same inputs and outputs."""
+        return self
+
+    @property
     def inside_names(self) -> tuple[str, ...]:
         """The names of the model's layers that this operator computes at once; none where it is one of them."""
         return ()
@@ -275,6 +284,14 @@ class Op(Operator):
         """
         return ()
 
+    def initial_states(self, inputs: Sequence[Value | None]) -> tuple[Array, ...]:
+        """What TensorFlow Lite's operator with these inputs keeps in itself, as it is at first: nothing in most.
+
+        A node has a further input and a further output for each, the last ones, which ``state_pairs`` names; whether
+        ``inputs`` have them already makes no difference.
+        """
+        return ()
+
     # Tests --------------------------------------------------------------------------------------------
 
     @classmethod
@@ -286,6 +303,14 @@ class Op(Operator):
 def carried(node: Node, output: int, index: int) -> Call:
     """The call that brings a state, input ``index``, to where the kernel updates it, output ``output``."""
     return Call("mg_carry", (Input(index), Output(output), Int(node.input(index).type.nbytes)))
+
+
+def every_value(graph: Graph) -> Iterator[Value]:
+    """Every value of ``graph`` and of the sub-graphs that its nodes run."""
+    yield from graph.values()
+    for node in graph.nodes:
+        for inner in op_of(node).graphs:
+            yield from every_value(inner)
 
 
 def op_of(node: Node) -> Op:

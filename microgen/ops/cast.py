@@ -11,8 +11,9 @@ import numpy as np
 from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node, TensorType, Value
 from microgen.ops import sampling
-from microgen.ops.base import Op, Sample
+from microgen.ops.base import Op, Sample, device_constraint
 from microgen.ops.call import Call, Input, Int, Output, Target
+from microgen.ops.constraints import short
 from microgen.ops.layout import Permutation, Permuted
 from microgen.ops.movement import present
 from microgen.ops.onnx_form import OnnxForm, OnnxSource
@@ -48,15 +49,17 @@ ONNX_TYPES = {
     DType.UINT64: 13,
 }
 # The kernel's numbers of them.
-_KERNEL_TYPES = (DType.FLOAT32, DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
+_KERNEL_TYPES = (
+    DType.FLOAT32, DType.INT8, DType.UINT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL, DType.UINT32
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Cast(Op):
     """The input's numbers, whatever they stand for, as ``dtype``.
 
-    Fractions are cut off, and NaN becomes 0. Floats become int64 or, for types of up to 32 bits, int32 (the nearest
-    number there is); of integers that are too long the lower bits stay. Everything but 0 is true.
+    Fractions are cut off, and NaN becomes 0. Floats become int64, uint32 or, for other types of up to 32 bits, int32
+    (the nearest number there is); of integers that are too long the lower bits stay. Everything but 0 is true.
     """
 
     dtype: DType
@@ -88,6 +91,14 @@ class Cast(Op):
     def infer(self, node: Node) -> tuple[tuple[DType, tuple[int, ...]], ...]:
         return ((self.dtype, node.input(0).shape),)
 
+    @device_constraint
+    def kernel_types(self, node: Node) -> str | None:
+        """the numbers are float32, int8, uint8, int16, int32, uint32, int64 or bool"""
+        for value in (node.input(0), node.output):
+            if value.type.dtype not in _KERNEL_TYPES:
+                return f"{short(value)} is {value.type.dtype}"
+        return None
+
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         (x,) = present(inputs)
         return [cast(x, self.dtype)]
@@ -108,8 +119,11 @@ class Cast(Op):
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:
+        few = (DType.FLOAT32, DType.INT32, DType.UINT32)
         for before in _KERNEL_TYPES:
             for after in _KERNEL_TYPES:
+                if DType.UINT32 in (before, after) and not (before in few and after in few):
+                    continue
                 prefix = "f32_" if DType.FLOAT32 in (before, after) else ""
                 source = TensorType(before, (3, 17))
                 yield sampling.single(cls(after), f"{prefix}{before}_to_{after}", [source], None)
@@ -120,7 +134,7 @@ def cast(x: Array, dtype: DType) -> Array:
     if x.dtype.kind != "f" or dtype.is_float or dtype is DType.BOOL:
         with np.errstate(over="ignore", invalid="ignore"):
             return x.astype(dtype.numpy)
-    way = DType.INT64 if dtype.size == 8 or dtype is DType.UINT32 else DType.INT32
+    way = DType.UINT32 if dtype is DType.UINT32 else DType.INT64 if dtype.size == 8 else DType.INT32
     whole = np.trunc(np.nan_to_num(x.astype(np.float64), nan=0.0))
     if dtype is DType.UINT64 and not (whole < 0).any():
         way = DType.UINT64

@@ -25,6 +25,7 @@ from microgen.ops.convolution import (
     row_pointers,
 )
 from microgen.ops.floats import FloatArray
+from microgen.ops.packed import packed_weights, packs
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,9 @@ class Conv2D(Convolution):
         image, filter_, output = node.input(0), node.input(1), node.output
         height, width, depth = filter_.shape[1:]
         if is_int16(node):
-            return (self._int16_call(node),)
+            return (self._int16_call(node, target.isa),)
+        if packs(node, self.weight_bits):
+            return (self._packed_call(node),)
         is_pointwise = height == width == 1 and (self.padding.top, self.padding.left, depth) == (0, 0, image.shape[3])
         scratch = row_pointers(height)
         if target.isa is Isa.DSP:
@@ -89,10 +92,32 @@ class Conv2D(Convolution):
         )
         return (Call("arm_convolve_wrapper_s8", args, scratch, guard),)
 
-    def _int16_call(self, node: Node) -> Call:
+    def _packed_call(self, node: Node) -> Call:
         image, filter_, output = node.input(0), node.input(1), node.output
         height, width, depth = filter_.shape[1:]
-        scratch = row_pointers(height) + 2 * height * width * depth
+        args = (
+            Context(),
+            self.params(node, "cmsis_nn_conv_params"),
+            per_channel_quant(node),
+            nhwc(image.shape),
+            Input(0),
+            nhwc(filter_.shape),
+            packed_weights(node),
+            bias_dims(output.shape[3]),
+            bias_argument(node),
+            nhwc(output.shape),
+            Output(),
+        )
+        guard = f"MG_CONVOLVE_S4_SCRATCH({height}, {width}, {depth})"
+        return Call("arm_convolve_wrapper_s4", args, 8 * height * width * depth, guard)
+
+    def _int16_call(self, node: Node, isa: Isa) -> Call:
+        image, filter_, output = node.input(0), node.input(1), node.output
+        height, width, depth = filter_.shape[1:]
+        size = height * width * depth
+        # The DSP flavour packs two patches in fours, Helium gathers four.
+        patch = 2 * size + 16 * -(-size // 4) if isa is Isa.DSP else 2 * size * (4 if isa is Isa.MVE else 1)
+        scratch = row_pointers(height) + patch
         args = (
             Context(),
             self.params(node, "cmsis_nn_conv_params"),
@@ -128,20 +153,21 @@ class Conv2D(Convolution):
             filter_scale: float = 0.02,
             scale: float | None = None,
             wide: bool = False,
+            bits: int = 8,
         ) -> Sample:
             channels, height, width = filter_
             image = sampling.int16((batch, *size)) if wide else sampling.int8((batch, *size), 0.05, zero_point)
-            values = sampling.weights(id, (channels, height, width, size[2] // groups), axis, filter_scale)
+            values = sampling.weights(id, (channels, height, width, size[2] // groups), axis, filter_scale, bits)
             operands: tuple[TensorType | Value | None, ...] = (image, values, None)
             if bias is not None:
                 operands = (image, values, sampling.bias(id, image, values, channels, bias))
             pads = same_or_valid(padding, size[:2], (height, width), stride, dilation)
             if scale is None:
-                scale = 0.05 * 0.02 * 60.0 * (height * width * size[2] / groups) ** 0.5
+                scale = 0.05 * 0.02 * 60.0 / (1 << 8 - bits) * (height * width * size[2] / groups) ** 0.5
             output = QuantParams.per_tensor(scale, -128 if activation in (Activation.RELU, Activation.RELU6) else -5)
             if wide:
                 output = QuantParams.per_tensor(scale / 256, 0)
-            return sampling.single(cls(stride, dilation, pads, activation), id, operands, output)
+            return sampling.single(cls(stride, dilation, pads, activation, bits), id, operands, output)
 
         def narrow(sample: Sample) -> Sample:
             """The same with an int32 bias beside the int16 image."""
@@ -154,6 +180,9 @@ class Conv2D(Convolution):
             )
 
         yield make("3x3", (5, 6, 3), (4, 3, 3))
+        yield make("i4_3x3", (5, 6, 3), (5, 3, 3), bits=4, activation=Activation.RELU)
+        yield make("i4_valid_dilated", (9, 7, 2), (4, 3, 2), bits=4, padding="VALID", dilation=(2, 1), stride=(1, 2))
+        yield make("i4_pointwise_batch", (3, 2, 7), (9, 1, 1), bits=4, batch=2, bias=None, axis=None)
         yield make("i16_3x3", (5, 6, 3), (5, 3, 3), wide=True)
         yield make("i16_one_row", (1, 12, 5), (6, 1, 5), wide=True, activation=Activation.RELU)
         yield make("i16_one_row_inside", (1, 12, 4), (5, 1, 5), wide=True, padding="VALID", stride=(1, 2))

@@ -35,7 +35,8 @@ from microgen.ops.constraints import (
     wrong_bias,
 )
 from microgen.ops.floats import FloatArray, clamp_fields, clamped, computed_in, samples_of
-from microgen.ops.quantization import QuantRule, Weights
+from microgen.ops.packed import packs
+from microgen.ops.quantization import Int4, QuantRule, Weights
 from microgen.ops.tflite_form import ACTIVATION, PADDING, Option, TFLiteForm, TFLiteSource
 
 # Pointers to so many rows fit on the kernel's stack: MG_CONV_F32_LOCAL_ROWS of runtime_c/mg_scratch.h.
@@ -44,12 +45,16 @@ _LOCAL_ROWS_F32 = 16
 
 @dataclass(frozen=True)
 class Convolution(Op):
-    """A sliding window with weights. Inputs: NHWC image, filter, optional bias (int32 where the image is int8)."""
+    """A sliding window with weights. Inputs: NHWC image, filter, optional bias (int32 where the image is int8).
+
+    ``weight_bits`` 4: an int8 layer's weights, from -8 to 7, are stored two in a byte.
+    """
 
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     padding: Padding = NO_PADDING
     activation: Activation = Activation.NONE
+    weight_bits: int = 8
 
     fuses_clamp: ClassVar[bool] = True
     #: The filter's axis that counts output channels.
@@ -73,7 +78,8 @@ class Convolution(Op):
         kind = source.enum("Padding", PADDING)
         padding = same_or_valid(kind, image_size(image), image_size(filter_), stride, dilation)
         activation = fused_activation(source)
-        return cls(stride, dilation, padding, activation), (*source.inputs, None)[:3]
+        bits = 4 if 1 in source.int4 and image.type.dtype is DType.INT8 else 8
+        return cls(stride, dilation, padding, activation, bits), (*source.inputs, None)[:3]
 
     def to_tflite(self, node: Node) -> TFLiteForm:
         kernel, size = self.kernel(node), image_size(node.input(0))
@@ -91,7 +97,8 @@ class Convolution(Op):
         }
         # Interpreters tell a depthwise convolution without bias by the number of its inputs.
         inputs = node.inputs if node.optional_input(2) is not None else node.inputs[:2]
-        return TFLiteForm(self.tflite[0], inputs, self.tflite_options, options, version=3)
+        int4 = (1,) if packs(node, self.weight_bits) else ()
+        return TFLiteForm(self.tflite[0], inputs, self.tflite_options, options, version=7 if int4 else 3, int4=int4)
 
     def extra_options(self, node: Node) -> dict[str, Option]:
         """Options that only one of the two operators has."""
@@ -190,7 +197,7 @@ the input's type
     def quant_rule(self, node: Node) -> QuantRule | None:
         if not_constant(node.input(1), node.optional_input(2)) is not None:
             return None
-        return QuantRule(Weights(1, self.channel_axis, self.input_axis), bias=2)
+        return QuantRule(Weights(1, self.channel_axis, self.input_axis, Int4.CHANNELS), bias=2)
 
     @abstractmethod
     def sums(self, node: Node, images: FloatArray, filter_: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ from microgen.ops.constraints import is_quantized, suffix
 from microgen.ops.conv2d import Conv2D
 from microgen.ops.convolution import Convolution, bias_argument, bias_dims, per_channel_quant, row_pointers
 from microgen.ops.floats import FloatArray
+from microgen.ops.packed import packed_weights, packs
 from microgen.ops.tflite_form import Option
 
 # Pointers to so many rows fit on the kernel's stack: MG_DEPTHWISE_LOCAL_ROWS of runtime_c/mg_scratch.h.
@@ -72,15 +73,16 @@ class DepthwiseConv2D(Convolution):
         if quant is not None and quant.axis is not None:
             quant = replace(quant, axis=Conv2D.channel_axis)
         turned = Value(filter_.name, TensorType(filter_.type.dtype, data.shape, quant), data)
-        op = Conv2D(self.stride, self.dilation, self.padding, self.activation)
+        op = Conv2D(self.stride, self.dilation, self.padding, self.activation, self.weight_bits)
         return Node(op, (node.input(0), turned, *node.inputs[2:]), node.outputs, node.name)
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         if not is_quantized(node):
             return (self.float_call(node),)
         image, filter_, output = node.input(0), node.input(1), node.output
-        scratch = row_pointers(filter_.shape[1]) if filter_.shape[1] > _LOCAL_ROWS else 0
-        kernel = f"arm_depthwise_conv_wrapper_{suffix(node)}"
+        packed = packs(node, self.weight_bits)
+        scratch = row_pointers(filter_.shape[1]) if filter_.shape[1] > _LOCAL_ROWS and not packed else 0
+        kernel = f"arm_depthwise_conv_wrapper_{'s4' if packed else suffix(node)}"
         guard = f"MG_DEPTHWISE_CONV_S8_SCRATCH({filter_.shape[1]})" if scratch else ""
         args = (
             Context(),
@@ -89,7 +91,7 @@ class DepthwiseConv2D(Convolution):
             nhwc(image.shape),
             Input(0),
             nhwc(filter_.shape),
-            Input(1),
+            packed_weights(node) if packed else Input(1),
             bias_dims(output.shape[3]),
             bias_argument(node),
             nhwc(output.shape),
@@ -116,22 +118,27 @@ class DepthwiseConv2D(Convolution):
             filter_scale: float = 0.02,
             scale: float | None = None,
             wide: bool = False,
+            bits: int = 8,
         ) -> Sample:
             channels = size[2] * multiplier
             image = sampling.int16((batch, *size)) if wide else sampling.int8((batch, *size), 0.05, zero_points[0])
-            filter_ = sampling.weights(id, (1, *kernel, channels), axis, filter_scale)
+            filter_ = sampling.weights(id, (1, *kernel, channels), axis, filter_scale, bits)
             operands: tuple[TensorType | Value | None, ...] = (image, filter_, None)
             if bias is not None:
                 operands = (image, filter_, sampling.bias(id, image, filter_, channels, bias))
             pads = same_or_valid(padding, size[:2], kernel, stride, dilation)
             if scale is None:
-                scale = 0.05 * 0.02 * 60.0 * (kernel[0] * kernel[1]) ** 0.5
+                scale = 0.05 * 0.02 * 60.0 / (1 << 8 - bits) * (kernel[0] * kernel[1]) ** 0.5
             if activation in (Activation.RELU, Activation.RELU6):
                 zero_points = (zero_points[0], -128)
             output = QuantParams.per_tensor(scale / 256, 0) if wide else QuantParams.per_tensor(scale, zero_points[1])
-            return sampling.single(cls(stride, dilation, pads, activation), id, operands, output)
+            return sampling.single(cls(stride, dilation, pads, activation, bits), id, operands, output)
 
         yield make("3x3", (5, 6, 3), (3, 3))
+        yield make("i4_3x3", (5, 6, 7), (3, 3), bits=4, activation=Activation.RELU)
+        yield make(
+            "i4_dilated_double", (9, 8, 3), (3, 2), 2, dilation=(2, 3), batch=2, stride=(1, 2), bits=4, bias=None
+        )
         yield make("i16_3x3", (5, 6, 7), (3, 3), wide=True)
         yield make("i16_one_row", (1, 12, 4), (1, 5), wide=True, stride=(1, 2), activation=Activation.RELU)
         yield make("i16_dilated_double", (9, 8, 3), (3, 3), 2, dilation=(2, 3), batch=2, wide=True)

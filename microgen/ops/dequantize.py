@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,7 +14,7 @@ from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.base import Op, Sample, constraint, device_constraint
-from microgen.ops.call import Call, Float, Input, Int, Output, Target
+from microgen.ops.call import Call, Const, Float, Input, Int, Output, Target
 from microgen.ops.floats import FloatArray
 from microgen.ops.layout import Permutation, Permuted
 from microgen.ops.onnx_form import Attribute, OnnxForm, constant_input
@@ -87,10 +88,12 @@ class Dequantize(Op):
         return None if dtype in _KERNELS else f"it is {dtype}"
 
     @device_constraint
-    def per_tensor(self, node: Node) -> str | None:
-        """the input has one scale"""
-        quant = node.input(0).type.quant
-        return None if quant is None or quant.is_per_tensor else f"it has {len(quant.scales)}"
+    def scales(self, node: Node) -> str | None:
+        """the input has one scale, or is int8"""
+        quant, dtype = node.input(0).type.quant, node.input(0).type.dtype
+        if quant is None or quant.is_per_tensor or dtype is DType.INT8:
+            return None
+        return f"it is {dtype} with {len(quant.scales)} scales"
 
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         array, quant = inputs[0], node.input(0).type.quant
@@ -112,6 +115,15 @@ class Dequantize(Op):
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
         source = node.input(0).type
         assert source.quant is not None
+        if source.quant.axis is not None and not source.quant.is_per_tensor:
+            axis, shape = source.quant.axis, source.shape
+            sizes = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+            scales, zero_points = along_axis(source.quant, shape)
+            tables = (
+                Const("scale", scales.reshape(-1)),
+                Const("zero_point", zero_points.reshape(-1).astype(np.int32)),
+            )
+            return (Call("mg_dequantize_axis_s8_f32", (Input(0), Output(), *map(Int, sizes), *tables)),)
         numbers = (Int(source.elements), Float(source.quant.scale), Int(source.quant.zero_point))
         return (Call(_KERNELS[source.dtype], (Input(0), Output(), *numbers)),)
 

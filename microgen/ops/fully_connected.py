@@ -36,7 +36,8 @@ from microgen.ops.convolution import (
     wrong_wide_bias,
 )
 from microgen.ops.floats import clamp_fields, clamped, computed_in, samples_of
-from microgen.ops.quantization import QuantRule, Weights
+from microgen.ops.packed import packed_weights, packs
+from microgen.ops.quantization import Int4, QuantRule, Weights
 from microgen.ops.tflite_form import ACTIVATION, TFLiteForm, TFLiteSource
 
 _WEIGHTS_FORMAT = ("DEFAULT", "SHUFFLED4x16INT8")
@@ -47,11 +48,13 @@ class FullyConnected(Op):
     """Inputs: a tensor of any rank, weights [units, depth], optional bias (int32 where the input is int8).
 
     The input is taken as rows of ``depth`` values; the output is [rows, units], or the input's shape with
-    ``units`` in place of its last dimension where ``keep_dims`` is set.
+    ``units`` in place of its last dimension where ``keep_dims`` is set. ``weight_bits`` 4: an int8 layer's weights,
+    from -8 to 7, are stored two in a byte.
     """
 
     keep_dims: bool = False
     activation: Activation = Activation.NONE
+    weight_bits: int = 8
 
     name: ClassVar[str] = "FullyConnected"
     tflite: ClassVar[tuple[str, ...]] = ("FULLY_CONNECTED",)
@@ -63,7 +66,8 @@ class FullyConnected(Op):
         layout = source.enum("WeightsFormat", _WEIGHTS_FORMAT)
         if layout != "DEFAULT":
             raise VerifyError(f"weights format {layout} is not supported, only DEFAULT")
-        op = cls(bool(source.option("KeepNumDims")), fused_activation(source))
+        bits = 4 if 1 in source.int4 and source.input(0).type.dtype is DType.INT8 else 8
+        op = cls(bool(source.option("KeepNumDims")), fused_activation(source), bits)
         return op, (source.input(0), source.input(1), *(source.inputs[2:] or (None,)))
 
     def to_tflite(self, node: Node) -> TFLiteForm:
@@ -72,7 +76,12 @@ class FullyConnected(Op):
             "WeightsFormat": _WEIGHTS_FORMAT.index("DEFAULT"),
             "KeepNumDims": self.keep_dims,
         }
-        return TFLiteForm(self.tflite[0], node.inputs, self.tflite_options, options, version=4)
+        # TensorFlow Lite Micro refuses int4 weights with a scale for each output.
+        weights = node.input(1).type.quant
+        int4 = (1,) if packs(node, self.weight_bits) and weights is not None and weights.is_per_tensor else ()
+        return TFLiteForm(
+            self.tflite[0], node.inputs, self.tflite_options, options, version=10 if int4 else 4, int4=int4
+        )
 
     def infer(self, node: Node) -> tuple[tuple[DType, tuple[int, ...]], ...]:
         source, weights = node.input(0), node.input(1)
@@ -163,7 +172,7 @@ zero point 0
     def quant_rule(self, node: Node) -> QuantRule | None:
         if not_constant(node.input(1), node.optional_input(2)) is not None:
             return None
-        return QuantRule(Weights(1, 0, 1), bias=2)
+        return QuantRule(Weights(1, 0, 1, Int4.ONE_SCALE), bias=2)
 
     def _evaluate_float(self, node: Node, source: Array, weights: Array, bias: Array | None) -> Array:
         dtype = computed_in(node.output.type.dtype)
@@ -215,13 +224,15 @@ zero point 0
         )
         if is_int16(node):
             return (self._int16_call(node, fields, rows),)
+        packed = packs(node, self.weight_bits)
         if weights.is_per_tensor:
-            function = "arm_fully_connected_s8"
+            function = "arm_fully_connected_s4" if packed else "arm_fully_connected_s8"
             multipliers, shifts = requantization(node)
             factors = ints(multiplier=int(multipliers[0]), shift=int(shifts[0]))
             quant = Struct("cmsis_nn_per_tensor_quant_params", factors)
         else:
-            function = "arm_fully_connected_per_channel_s8"
+            # CMSIS-NN has no scales per output of packed weights.
+            function = "mg_fully_connected_per_channel_s4" if packed else "arm_fully_connected_per_channel_s8"
             quant = per_channel_quant(node)
         args = (
             Context(),
@@ -230,7 +241,7 @@ zero point 0
             nhwc((rows, 1, 1, depth)),
             Input(0),
             nhwc((depth, 1, 1, units)),
-            Input(1),
+            packed_weights(node) if packed else Input(1),
             bias_dims(units),
             bias_argument(node),
             nhwc((rows, 1, 1, units)),
@@ -269,10 +280,11 @@ zero point 0
             input_scale: float = 0.05,
             weight_scale: float = 0.02,
             scale: float | None = None,
+            bits: int = 8,
         ) -> Sample:
             size = depth or math.prod(shape[1:])
             source = sampling.int8(shape, input_scale, zero_points[0])
-            weights = sampling.weights(id, (units, size), axis, weight_scale)
+            weights = sampling.weights(id, (units, size), axis, weight_scale, bits)
             if zero_points[1]:
                 quant = QuantParams.per_tensor(weight_scale, zero_points[1])
                 weights = Value("weights", TensorType(DType.INT8, (units, size), quant), weights.data)
@@ -283,11 +295,13 @@ zero point 0
                 quant = QuantParams.per_tensor(input_scale * weight_scale, 0)
                 operands = (source, weights, sampling.constant("bias", np.array(bias, np.int32), quant))
             if scale is None:
-                scale = 0.05 * 0.02 * 60.0 * size**0.5
+                scale = 0.05 * 0.02 * 60.0 / (1 << 8 - bits) * size**0.5
             output = QuantParams.per_tensor(scale, zero_points[2])
-            return sampling.single(cls(keep_dims, activation), id, operands, output)
+            return sampling.single(cls(keep_dims, activation, bits), id, operands, output)
 
         yield make("vector", (1, 37), 10)
+        yield make("i4_batch", (3, 37), 5, bits=4, activation=Activation.RELU6)
+        yield make("i4_per_channel", (2, 21), 6, axis=0, bits=4, bias=None)
         yield make("one", (1, 1), 1)
         yield make("one_output", (1, 64), 1)
         yield make("one_input", (1, 1), 9)

@@ -81,7 +81,7 @@ class GatherElements(Op):
         data = node.input(0)
         axis = axis_in(self.axis, len(data.shape))
         places = element_places(data.shape, node.input(1).const[None], axis).reshape(-1).astype(np.int32)
-        numbers = (1, data.type.elements, data.type.dtype.size, places.size)
+        numbers = (1, 1, data.type.elements, data.type.dtype.size, places.size)
         return (Call("mg_gather_s32", (Input(0), Const("places", places), Output(), *map(Int, numbers))),)
 
     @classmethod

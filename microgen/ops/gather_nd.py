@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,9 +12,8 @@ import numpy as np
 from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node, TensorType, Value
 from microgen.ops import sampling
-from microgen.ops.base import Op, Sample, constraint, device_constraint
-from microgen.ops.call import Call, Const, Input, Int, Output, Target
-from microgen.ops.constraints import not_constant
+from microgen.ops.base import Op, Sample, constraint
+from microgen.ops.call import Call, Const, Input, Int, Output, Struct, Target
 from microgen.ops.movement import (
     Places,
     in_range,
@@ -26,6 +26,9 @@ from microgen.ops.movement import (
 from microgen.ops.onnx_form import OnnxForm, OnnxSource
 from microgen.ops.quantization import QuantRule
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
+
+# Dimensions of the kernel's parameter block.
+_RANK = 6
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,6 @@ class GatherND(Op):
         """input and output have the same scale and zero point, one for the whole tensor"""
         return unequal_quantization(node.input(0), node.output)
 
-    @device_constraint
-    def constant_indices(self, node: Node) -> str | None:
-        """indices are known at compile time"""
-        return not_constant(node.input(1))
-
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         data, indices = together(*present(inputs))
         places = self._places(node, indices)
@@ -112,10 +110,30 @@ class GatherND(Op):
         return flat_places(indices, shape[batch : batch + indices.shape[-1]], batch)
 
     def lower(self, node: Node, target: Target) -> tuple[Call, ...]:
+        if not node.input(1).is_const:
+            return (Call("mg_gather_nd", (self._params(node), Input(0), Input(1), Output())),)
         places = self._places(node, node.input(1).const[None])[0].astype(np.int32)
         positions = self._positions(node)
-        numbers = (1, positions, node.input(0).type.nbytes // positions, places.size)
+        numbers = (1, 1, positions, node.input(0).type.nbytes // positions, places.size)
         return (Call("mg_gather_s32", (Input(0), Const("places", places), Output(), *map(Int, numbers))),)
+
+    def _params(self, node: Node) -> Struct:
+        """The parameters of the kernel that looks at indices itself."""
+        data, indices = node.input(0), node.input(1)
+        depth, batches = indices.shape[-1], math.prod(data.shape[: self.batch_dims])
+        lengths = data.shape[self.batch_dims : self.batch_dims + depth]
+        numbers = {
+            "depth": depth,
+            "wide": int(indices.type.dtype is DType.INT64),
+            "batches": batches,
+            "count": math.prod(indices.shape[:-1]) // batches,
+            "positions": math.prod(lengths),
+            "bytes": data.type.nbytes // self._positions(node),
+        }
+        padded = tuple(map(Int, (*lengths, *(1,) * (_RANK - depth))))
+        return Struct(
+            "mg_gather_nd_params", (("lengths", padded), *((name, Int(value)) for name, value in numbers.items()))
+        )
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:
@@ -131,6 +149,10 @@ class GatherND(Op):
         yield make("nested", (3, 4, 2), [[[0, 1]], [[2, 3]]])
         yield make("f32_elements", (3, 4), [[0, 1], [2, 3], [1, 0]], dtype=DType.FLOAT32)
         yield make("f32_rows", (3, 4, 2), [[2], [0]], dtype=DType.FLOAT32)
+        quantized = sampling.int8((100, 3))
+        yield sampling.single(cls(), "outside", [quantized, TensorType(DType.INT32, (9, 1))], quantized.quant)
+        operands = [sampling.float32((2, 101, 3)), TensorType(DType.INT64, (2, 5, 1))]
+        yield sampling.single(cls(1), "f32_computed", operands, None)
         yield make("f32_batches", (2, 3, 4), [[1], [2]], 1, DType.FLOAT32)
         yield make("f32_from_the_end", (3, 4), [[-1, -1], [0, -4]], dtype=DType.FLOAT32)
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from microgen.mindir import QuantParams
+
+
+class Int4(enum.Enum):
+    """Whether an operator's weights can have four bits, and with which scales."""
+
+    NONE = "none"
+    ONE_SCALE = "one scale"
+    CHANNELS = "a scale for each channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +22,14 @@ class Weights:
 
     ``index`` is its place among the inputs, ``channel_axis`` the axis of the output channels, which may have a scale
     each (None: one scale only). ``input_axis`` is the axis of the input channels, None where each output channel reads
-    its own input channel (depthwise).
+    its own input channel (depthwise). ``int4``: they may have four bits (the operator's ``weight_bits``), with a scale
+    for each output channel or, as interpreters take those of dense layers, with one.
     """
 
     index: int
     channel_axis: int | None
     input_axis: int | None = None
+    int4: Int4 = Int4.NONE
 
 
 @dataclass(frozen=True, slots=True)

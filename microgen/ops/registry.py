@@ -9,11 +9,12 @@ import pkgutil
 
 import microgen.ops
 from microgen.ops.base import Op
+from microgen.ops.control import ControlFlow
 
 
 @functools.cache
 def operators() -> tuple[type[Op], ...]:
-    """All concrete operators, sorted by name."""
+    """All concrete operators but those that run sub-graphs, sorted by name."""
     found: dict[str, type[Op]] = {}
     for info in pkgutil.iter_modules(microgen.ops.__path__):
         module = importlib.import_module(f"microgen.ops.{info.name}")
@@ -22,6 +23,8 @@ def operators() -> tuple[type[Op], ...]:
                 continue
             if not hasattr(member, "name"):
                 continue  # what several operators share
+            if issubclass(member, ControlFlow):
+                continue  # no kernel and no samples: what stands in its sub-graphs has them
             other = found.setdefault(member.name, member)
             assert other is member, f"two operators are named {member.name}"
     return tuple(found[name] for name in sorted(found))

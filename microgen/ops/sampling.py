@@ -37,10 +37,12 @@ def float_weights(key: object, shape: Sequence[int], scale: float = 1.0, name: s
     return Value(name, TensorType(DType.FLOAT32, data.shape), data)
 
 
-def weights(key: object, shape: Sequence[int], axis: int | None = 0, scale: float = 0.02) -> Value:
-    """A constant int8 filter in [-127, 127], with one scale for each slice along ``axis`` (None: one scale)."""
+def weights(key: object, shape: Sequence[int], axis: int | None = 0, scale: float = 0.02, bits: int = 8) -> Value:
+    """A constant int8 filter in [-127, 127], with one scale for each slice along ``axis`` (None: one scale); of
+    fewer ``bits``, in their range.
+    """
     generator = rng("weights", key, tuple(shape))
-    data = generator.integers(-127, 128, shape, dtype=np.int8)
+    data = generator.integers(-127, 128, shape, dtype=np.int8) >> np.int8(8 - bits)
     if axis is None:
         quant = QuantParams.per_tensor(scale, 0)
     else:
@@ -78,11 +80,15 @@ def single(
     constant or a graph input that is read more than once.
 
     ``output`` is the quantization of the only output (its element type and shape are inferred), or the full
-    types of all outputs. What the operator keeps are states, which begin with zeros.
+    types of all outputs. What the operator keeps are states, which begin with zeros; those that it keeps in itself are
+    added, and begin as it says.
     """
     operands = tuple(
         Value(f"input_{i}", item) if isinstance(item, TensorType) else item for i, item in enumerate(inputs)
     )
+    own = op.initial_states(operands)
+    kept_inside = tuple(constant(f"kept_{i}", array) for i, array in enumerate(own))
+    operands += tuple(Value(value.name, value.type) for value in kept_inside)
     if output is None or isinstance(output, QuantParams):
         draft = Node(op, operands, (), op.name)
         types = [TensorType(dtype, shape, output) for dtype, shape in op.infer(draft)]
@@ -91,6 +97,8 @@ def single(
     outputs = tuple(Value(f"output_{i}", t) for i, t in enumerate(types))
     node = Node(op, operands, outputs, f"{op.name}_{id}")
     states = [_state(node.input(index), outputs[output]) for output, index in op.state_pairs(node)]
+    for i, array in enumerate(own):
+        states[i - len(own)] = State(f"kept_{i}", states[i - len(own)].before, states[i - len(own)].after, array)
     kept = {value for state in states for value in (state.before, state.after)}
     graph_inputs = dict.fromkeys(v for v in operands if v is not None and not v.is_const and v not in kept)
     results = [value for value in outputs if value not in kept]

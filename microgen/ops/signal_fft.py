@@ -31,7 +31,8 @@ class Plan:
     """What a transform of ``length`` real samples in ``bits`` bits looks up.
 
     ``stages`` are (radix, length of each part), the last stage first; ``order`` says which sample stands where before
-    the first stage; ``twiddles`` [length/2, 2] and ``splits`` [length/4, 2] are cosines and sines.
+    the first stage; ``twiddles`` [length/2, 2] and ``splits`` [length/4, 2] are cosines and sines. An ``inverse`` one
+    is the way back, from the spectrum to the samples.
     """
 
     length: int
@@ -40,6 +41,7 @@ class Plan:
     order: Ints
     twiddles: Ints
     splits: Ints
+    inverse: bool = False
 
 
 def problem(length: int) -> str | None:
@@ -54,7 +56,7 @@ def problem(length: int) -> str | None:
 
 
 @functools.lru_cache(maxsize=32)
-def plan(length: int, bits: int) -> Plan:
+def plan(length: int, bits: int, inverse: bool = False) -> Plan:
     """The tables for a length; VerifyError where there is no such transform."""
     found = problem(length)
     if found is not None:
@@ -75,9 +77,10 @@ def plan(length: int, bits: int) -> Plan:
     for start in starts[::-1]:
         order = (start[:, np.newaxis] + order).reshape(-1)
     steps = np.arange(half)
-    twiddles = _circle(-2 * math.pi * steps / half, bits)
-    splits = _circle(-math.pi * ((np.arange(half // 2) + 1) / half + 0.5), bits)
-    return Plan(length, bits, tuple(stages), order, twiddles, splits)
+    sign = 1 if inverse else -1
+    twiddles = _circle(sign * 2 * math.pi * steps / half, bits)
+    splits = _circle(sign * math.pi * ((np.arange(half // 2) + 1) / half + 0.5), bits)
+    return Plan(length, bits, tuple(stages), order, twiddles, splits, inverse)
 
 
 def _circle(phases: NDArray[np.float64], bits: int) -> Ints:
@@ -152,7 +155,21 @@ _BUTTERFLIES = {2: _radix2, 3: _radix3, 4: _radix4, 5: _radix5}
 def transform(plan: Plan, frames: Ints) -> Ints:
     """The spectrum [n, length/2 + 1, 2] of frames [n, length]."""
     n, half = _Arithmetic(plan.bits), plan.length // 2
-    z = frames.reshape(len(frames), half, 2)[:, plan.order]
+    return _split(n, plan, _complex(n, plan, frames.reshape(len(frames), half, 2)))
+
+
+def restore(plan: Plan, spectrum: Ints) -> Ints:
+    """The frames [n, length] of spectra [n, length/2 + 1, 2]; the plan is an inverse one. Every stage divides, as those
+    of a transform do: the result is 1/length of the mathematical one without a factor.
+    """
+    n = _Arithmetic(plan.bits)
+    return _complex(n, plan, _joined(n, plan, spectrum)).reshape(len(spectrum), plan.length)
+
+
+def _complex(n: _Arithmetic, plan: Plan, values: Ints) -> Ints:
+    """The transform of complex numbers [n, length/2, 2]."""
+    half = plan.length // 2
+    z = values[:, plan.order]
     for radix, part in plan.stages[::-1]:
         stride = half // (radix * part)
         blocks = z.reshape(len(z), stride, radix, part, 2)
@@ -161,8 +178,12 @@ def transform(plan: Plan, frames: Ints) -> Ints:
         turned = [operands[0]]
         turned += [n.multiply(operands[q], plan.twiddles[q * stride * k]) for q in range(1, radix)]
         roots = plan.twiddles[np.arange(radix) * stride * part]
-        z = np.stack(_BUTTERFLIES[radix](n, turned, roots), 2).reshape(len(z), half, 2)
-    return _split(n, plan, z)
+        made = _BUTTERFLIES[radix](n, turned, roots)
+        if radix == 4 and plan.inverse:
+            # The roots of this one are no table's: the way back turns the other way round.
+            made[1], made[3] = made[3], made[1]
+        z = np.stack(made, 2).reshape(len(z), half, 2)
+    return z
 
 
 def _split(n: _Arithmetic, plan: Plan, z: Ints) -> Ints:
@@ -182,4 +203,20 @@ def _split(n: _Arithmetic, plan: Plan, z: Ints) -> Ints:
     # The middle of an even half is its own mirror image; that one is the one that stays.
     result[:, half - k, 0] = n.wrap(wrap32(mirrored[..., 0]) >> 1)
     result[:, half - k, 1] = n.wrap(wrap32(-mirrored[..., 1]) >> 1)
+    return result
+
+
+def _joined(n: _Arithmetic, plan: Plan, spectrum: Ints) -> Ints:
+    """The transform of pairs of samples [n, length/2, 2] that has this spectrum: what undoes ``_split``."""
+    half = plan.length // 2
+    result = np.zeros((len(spectrum), half, 2), np.int64)
+    first, end = spectrum[:, 0, 0], spectrum[:, half, 0]
+    result[:, 0] = n.divide(n.wrap(np.stack([first + end, first - end], -1)), 2)
+    k = np.arange(1, half // 2 + 1)
+    low = n.divide(spectrum[:, k], 2)
+    high = n.divide(n.wrap(spectrum[:, half - k] * np.array([1, -1])), 2)
+    total, difference = n.wrap(low + high), n.wrap(low - high)
+    turned = n.multiply(difference, plan.splits[k - 1])
+    result[:, k] = n.wrap(total + turned)
+    result[:, half - k] = n.wrap((total - turned) * np.array([1, -1]))
     return result

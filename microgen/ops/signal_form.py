@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Node, Value
 from microgen.ops.constraints import short
-from microgen.ops.tflite_form import TFLiteForm
+from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
+
+#: TensorFlow Lite's numbers of the element types that operators of several ones have as their option T.
+TYPE_NUMBERS = {DType.FLOAT32: 0, DType.INT32: 2, DType.INT16: 7}
+_MOST_KEPT = 1 << 22
+
+
+def check_type(source: TFLiteSource) -> None:
+    """VerifyError where option T is not the input's element type."""
+    dtype, number = source.input(0).type.dtype, source.int_option("T")
+    if TYPE_NUMBERS.get(dtype, number) != number:
+        raise VerifyError(f"T is {number} for {dtype} samples")
 
 
 def frames(value: Value) -> int:
@@ -56,6 +67,13 @@ def one_frame_form(node: Node, code: str, options: Mapping[str, int]) -> TFLiteF
     if len(source.shape) != 1:
         raise VerifyError(f"TensorFlow Lite Micro's {code} takes one frame, not {list(source.shape)}", where=node.label)
     return TFLiteForm(code, node.inputs, options=options, custom=True)
+
+
+def begin(dtype: type[np.generic], *shape: int) -> Array:
+    """Zeros that an operator keeps; VerifyError for more than anybody's device has."""
+    if math.prod(shape) > _MOST_KEPT:
+        raise VerifyError(f"keeps {math.prod(shape)} elements, more than {_MOST_KEPT}")
+    return np.zeros(shape, dtype)
 
 
 def bit_lengths(array: Array) -> NDArray[np.int64]:

@@ -14,11 +14,10 @@ from microgen.ops import sampling, signal_fft
 from microgen.ops.base import Op, Sample, constraint
 from microgen.ops.call import Arg, Call, Const, Input, Int, Output, Target
 from microgen.ops.movement import present
-from microgen.ops.signal_form import frames, last
+from microgen.ops.signal_form import TYPE_NUMBERS, check_type, frames, last
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
-# TensorFlow Lite's numbers of the element types.
-_TYPE_NUMBERS = {DType.INT16: 7, DType.INT32: 2}
+_TYPES = (DType.INT16, DType.INT32)
 
 
 def fft_tables(plan: signal_fft.Plan) -> tuple[Const, ...]:
@@ -47,13 +46,11 @@ class SignalRfft(Op):
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
-        dtype, number = source.input(0).type.dtype, source.int_option("T")
-        if _TYPE_NUMBERS.get(dtype, number) != number:
-            raise VerifyError(f"T is {number} for {dtype} samples")
+        check_type(source)
         return cls(source.int_option("fft_length")), source.inputs
 
     def to_tflite(self, node: Node) -> TFLiteForm:
-        number = _TYPE_NUMBERS[node.input(0).type.dtype]
+        number = TYPE_NUMBERS[node.input(0).type.dtype]
         return TFLiteForm(self.name, node.inputs, options={"T": number, "fft_length": self.fft_length}, custom=True)
 
     def infer(self, node: Node) -> tuple[tuple[DType, tuple[int, ...]], ...]:
@@ -66,7 +63,7 @@ class SignalRfft(Op):
     def types(self, node: Node) -> str | None:
         """samples are int16 or int32"""
         dtype = node.input(0).type.dtype
-        return None if dtype in _TYPE_NUMBERS else f"they are {dtype}"
+        return None if dtype in _TYPES else f"they are {dtype}"
 
     @constraint
     def factors(self, node: Node) -> str | None:

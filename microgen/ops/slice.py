@@ -15,6 +15,7 @@ from microgen.ops.base import Op, Sample
 from microgen.ops.layout import Permutation, Permuted
 from microgen.ops.movement import Movement, axis_in, shape_permuted
 from microgen.ops.onnx_form import OnnxForm, OnnxSource, constant_input
+from microgen.ops.reshape import Reshape
 from microgen.ops.tflite_form import TFLiteForm, TFLiteSource
 
 
@@ -52,7 +53,7 @@ class Slice(Movement):
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
         shape = source.input(0).shape
         if source.operator == "STRIDED_SLICE":
-            return _from_strided(cls, source, shape), (source.input(0),)
+            return _from_strided(source, shape), (source.input(0),)
         begin, size = source.integers(1), source.integers(2)
         if not len(begin) == len(size) == len(shape):
             raise VerifyError(f"begin {list(begin)} and size {list(size)} do not go with shape {list(shape)}")
@@ -197,31 +198,66 @@ def bounded(length: int, first: int, last: int, step: int) -> tuple[int, int, in
     return chosen.start, len(chosen), chosen.step
 
 
-def _from_strided(cls: type[Slice], source: TFLiteSource, shape: tuple[int, ...]) -> Slice:
+def _from_strided(source: TFLiteSource, shape: tuple[int, ...]) -> Op:
+    """A strided slice; with new axes around the whole tensor a change of its shape."""
     begin, end, stride = source.integers(1), source.integers(2), source.integers(3)
-    if not len(begin) == len(end) == len(stride) <= len(shape):
-        raise VerifyError(f"begin, end and strides of {len(begin)} entries do not go with shape {list(shape)}")
-    if source.int_option("EllipsisMask") or source.int_option("NewAxisMask"):
-        raise VerifyError("an ellipsis or a new axis in a strided slice is not supported")
-    masks = {name: source.int_option(name) for name in ("BeginMask", "EndMask", "ShrinkAxisMask")}
     parts = [(0, n, 1) for n in shape]
-    dropped = []
-    for axis, (first, last, step) in enumerate(zip(begin, end, stride, strict=True)):
-        bit = 1 << axis
-        if masks["ShrinkAxisMask"] & bit:
-            at = 0 if masks["BeginMask"] & bit else first
-            parts[axis] = (axis_in(at, shape[axis]), 1, 1)
-            dropped.append(axis)
-            continue
-        if step == 0:
-            raise VerifyError("a stride is 0")
-        if source.option("Offset"):
-            last = first + last
-        chosen = range(shape[axis])[
-            slice(None if masks["BeginMask"] & bit else first, None if masks["EndMask"] & bit else last, step)
-        ]
-        if not chosen:
-            raise VerifyError(f"elements {first} up to {last} of dimension {axis} of {list(shape)} are none")
-        parts[axis] = (chosen.start, len(chosen), chosen.step)
-    starts, counts, steps = zip(*parts, strict=True)
-    return cls(starts, counts, steps, tuple(dropped))
+    dropped: list[int] = []
+    result: list[int] = []
+    axis = 0
+    for place, skipped in _places(source, len(begin), len(shape)):
+        if place is None:
+            result += shape[axis : axis + skipped]
+            axis += skipped
+        elif _has(source, "NewAxisMask", place):
+            result.append(1)
+        else:
+            parts[axis], drops = _strided_part(source, place, shape[axis], (begin, end, stride))
+            if drops:
+                dropped.append(axis)
+            else:
+                result.append(parts[axis][1])
+            axis += 1
+    starts, counts, steps = zip(*parts, strict=True) if parts else ((), (), ())
+    if source.int_option("NewAxisMask") and len(result) > len(shape) - len(dropped):
+        if starts != (0,) * len(shape) or counts != shape or dropped:
+            raise VerifyError("new axes of a strided slice that also leaves something out are not supported")
+        return Reshape(tuple(result))
+    return Slice(starts, counts, steps, tuple(dropped))
+
+
+def _has(source: TFLiteSource, mask: str, place: int) -> bool:
+    return bool(source.int_option(mask) >> place & 1)
+
+
+def _places(source: TFLiteSource, entries: int, rank: int) -> list[tuple[int | None, int]]:
+    """(entry, 0) for each entry of begin, end and strides, (None, dimensions) for the ellipsis and for what they do not
+    mention at the end.
+    """
+    if not entries == len(source.integers(2)) == len(source.integers(3)):
+        raise VerifyError("begin, end and strides have not as many entries as each other")
+    ellipses = [i for i in range(entries) if _has(source, "EllipsisMask", i)]
+    added = [i for i in range(entries) if _has(source, "NewAxisMask", i) and i not in ellipses]
+    left = rank - (entries - len(ellipses) - len(added))
+    if left < 0 or len(ellipses) > 1:
+        raise VerifyError(f"{entries} entries with {len(ellipses)} ellipses do not go with {rank} dimensions")
+    places: list[tuple[int | None, int]] = [(None, left) if i in ellipses else (i, 0) for i in range(entries)]
+    return places if ellipses else [*places, (None, left)]
+
+
+def _strided_part(
+    source: TFLiteSource, place: int, length: int, bounds: tuple[tuple[int, ...], ...]
+) -> tuple[tuple[int, int, int], bool]:
+    """((begin, size, stride), whether the dimension vanishes) of a dimension of ``length``."""
+    first, last, step = (numbers[place] for numbers in bounds)
+    begins, ends = _has(source, "BeginMask", place), _has(source, "EndMask", place)
+    if _has(source, "ShrinkAxisMask", place):
+        return (axis_in(0 if begins else first, length), 1, 1), True
+    if step == 0:
+        raise VerifyError("a stride is 0")
+    if source.option("Offset"):
+        last = first + last
+    chosen = range(length)[slice(None if begins else first, None if ends else last, step)]
+    if not chosen:
+        raise VerifyError(f"elements {first} up to {last} of a dimension of {length} are none")
+    return (chosen.start, len(chosen), chosen.step), False

@@ -15,7 +15,7 @@ from microgen.mindir import Array, DType, Node, QuantParams, Value
 from microgen.ops import sampling
 from microgen.ops.base import Op, Sample, constraint, device_constraint
 from microgen.ops.call import Arg, Call, Const, Float, Input, Int, Output, Struct, Target
-from microgen.ops.constraints import device_arithmetic, is_int16, is_quantized, quantized_or_float
+from microgen.ops.constraints import device_arithmetic, is_int16, is_quantized, quantized_or_float, short
 from microgen.ops.floats import FloatArray, computed_in
 from microgen.ops.layout import Permutation, Permuted
 from microgen.ops.onnx_form import OnnxForm, OnnxSource
@@ -70,10 +70,14 @@ def difference_scaling(scale: float) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class Softmax(Op):
-    """``exp(beta · x)`` normalized to a sum of 1, along ``axis``; beta is rounded to single precision."""
+    """``exp(beta · x)`` normalized to a sum of 1, along ``axis``; beta is rounded to single precision.
+
+    ``widens``: of an int8 input, the result is int16.
+    """
 
     beta: float = 1.0
     axis: int = -1
+    widens: bool = False
 
     onnx: ClassVar[tuple[str, ...]] = ("Softmax",)
     name: ClassVar[str] = "Softmax"
@@ -87,7 +91,8 @@ class Softmax(Op):
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
         beta = source.option("Beta")
         assert isinstance(beta, float)
-        return cls(beta), (source.input(0),)
+        kinds = [value.type.dtype for value in (source.input(0), *source.outputs[:1])]
+        return cls(beta, widens=kinds == [DType.INT8, DType.INT16]), (source.input(0),)
 
     def to_tflite(self, node: Node) -> TFLiteForm:
         if axis_of(self.axis, node.output.shape) != len(node.output.shape) - 1:
@@ -106,14 +111,17 @@ class Softmax(Op):
     def infer(self, node: Node) -> tuple[tuple[DType, tuple[int, ...]], ...]:
         source = node.input(0)
         axis_of(self.axis, source.shape)
-        return ((source.type.dtype, source.shape),)
+        return ((DType.INT16 if self.widens else source.type.dtype, source.shape),)
 
     @constraint
     def tensors(self, node: Node) -> str | None:
-        """input and output are int8 with quantization parameters, one scale each, int16 with zero point 0, or of one \
-floating-point type
+        """input and output are int8 with quantization parameters, one scale each, int16 with zero point 0, int8 and \
+int16, or of one floating-point type
         """
-        return quantized_or_float(node, (node.input(0), node.output), int16=True)
+        if self.widens and (node.input(0).type.dtype is not DType.INT8 or not is_quantized(node)):
+            return f"{short(node.input(0))} is {node.input(0).type}"
+        results = () if self.widens else (node.output,)
+        return quantized_or_float(node, (node.input(0), *results), int16=True)
 
     @device_constraint
     def device_types(self, node: Node) -> str | None:
@@ -123,14 +131,20 @@ floating-point type
     @constraint
     def last_axis_int16(self, node: Node) -> str | None:
         """the axis of an int16 tensor is the last one"""
-        if not is_int16(node) or around(self.axis, node.output.shape)[2] == 1:
+        if not (is_int16(node) or self.widens) or around(self.axis, node.output.shape)[2] == 1:
             return None
         return f"it is {self.axis}"
 
     @constraint
     def output_range(self, node: Node) -> str | None:
-        """an int8 output has scale 1/256 and zero point -128, an int16 one scale 1/32768"""
+        """an int8 output has scale 1/256 and zero point -128, an int16 one scale 1/32768, or of an int8 input \
+1/65536 within 0.1 % and zero point -32768
+        """
         quant = node.output.type.quant
+        if self.widens:
+            # Converters write 1/65535 as well; the values are the same.
+            near = quant is not None and quant.is_per_tensor and abs(quant.scale * 2.0**16 - 1.0) <= 0.001
+            return None if near and quant is not None and quant.zero_points == (-32768,) else f"it has {quant}"
         if is_int16(node):
             return None if quant is None or quant.scale == 2.0**-15 else f"it has {quant}"
         if quant is None or (quant.scales, quant.zero_points) == ((1 / 256,), (-128,)):
@@ -195,11 +209,13 @@ is below 1
         zeros = 32 - np.frexp(sums.astype(np.float64))[1].astype(np.int64)
         reciprocals = arith.one_over_one_plus_x((sums << zeros) - (1 << 31))
         products = arith.saturating_rounding_doubling_high_mul(reciprocals, exponentials[below])
-        exponents = SUM_BITS - zeros + 31 - 8
-        # From an exponent of 32 on (sums of 512 and more) every share rounds to 0.
+        kind = node.output.type.dtype
+        low, high = kind.limits
+        exponents = SUM_BITS - zeros + 31 - 8 * kind.size
+        # From an exponent of 32 on (sums of 512 and more in int8) every share rounds to 0.
         shares = np.where(exponents > 31, 0, arith.rounding_divide_by_pot(products, np.minimum(exponents, 31)))
-        result = np.where(counts[below], np.clip(shares - 128, -128, 127), -128)
-        return [result.astype(np.int8)]
+        result = np.where(counts[below], np.clip(shares + low, low, high), low)
+        return [result.astype(kind.numpy)]
 
     def _evaluate_float(self, source: Array, axis: int, dtype: DType) -> Array:
         x: FloatArray = source.astype(computed_in(dtype))
@@ -223,6 +239,8 @@ is below 1
             factor = tuple(map(Int, self.scaling_int16(node)))
             return (Call("arm_softmax_s16", (Input(0), Int(outer), Int(size), *factor, tables, Output())),)
         scaling: tuple[Arg, ...] = tuple(map(Int, self.scaling(node)))
+        if self.widens:
+            return (Call("arm_softmax_s8_s16", (Input(0), Int(outer), Int(size), *scaling, Output())),)
         if inner == 1:
             return (Call("arm_softmax_s8", (Input(0), Int(outer), Int(size), *scaling, Output())),)
         return (Call("mg_softmax_axis_s8", (Input(0), *strides, *scaling, Output())),)
@@ -232,13 +250,13 @@ is below 1
 
     def permuted(self, node: Node, permutation: Permutation) -> Permuted | None:
         axis = permutation.index(axis_of(self.axis, node.output.shape))
-        if is_int16(node) and axis != len(permutation) - 1:
+        if (is_int16(node) or self.widens) and axis != len(permutation) - 1:
             return None
         return Permuted(replace(self, axis=axis), (permutation,), (permutation,))
 
     def in_place(self, node: Node) -> tuple[int, ...]:
         # A row is read twice before its outputs are written, each after the input in its place.
-        return (0,)
+        return () if self.widens else (0,)
 
     @classmethod
     def samples(cls) -> Iterator[Sample]:
@@ -281,6 +299,9 @@ is below 1
         yield wide("image", (1, 2, 3, 65), 0.00005, 1.5)
         yield wide("coarse", (2, 300), 0.01)
         yield wide("one", (2, 1), 0.001)
+        widened = QuantParams.per_tensor(2.0**-16, -32768)
+        for id, shape, scale in (("s8_s16", (3, 10), 0.07), ("s8_s16_long_row", (2, 300), 0.9)):
+            yield sampling.single(cls(widens=True), id, [sampling.int8(shape, scale, 2)], widened)
 
         def plain(id: str, shape: tuple[int, ...], axis: int = -1, beta: float = 1.0) -> Sample:
             return sampling.single(cls(beta, axis), f"f32_{id}", [sampling.float32(shape)], None)

@@ -16,7 +16,7 @@ from microgen.mindir import Array, DType, Node, QuantParams, TensorType, Value
 from microgen.ops import sampling
 from microgen.ops.attributes import Activation
 from microgen.ops.base import Op, Sample, carried, constraint, device_constraint
-from microgen.ops.call import Call, Context, Input, Output, Struct, Target, ints
+from microgen.ops.call import Call, Context, Input, Int, Output, Struct, Target, ints
 from microgen.ops.constraints import fused_activation, is_quantized, not_constant, short
 from microgen.ops.convolution import bias_argument
 from microgen.ops.floats import clamp_fields, clamped, computed_in
@@ -31,7 +31,8 @@ class Svdf(Op):
     """Inputs: [batch, depth], feature weights [features, depth], time weights [features, steps], optional bias [units],
     state [batch, features · steps]; ``rank`` features make a unit. Outputs: [batch, units] and the state left.
 
-    In int8 the state is int16 or int8 without a zero point, as are the time weights, and the bias is int32.
+    In int8 the state is int16 or int8, as are the time weights, and the bias is int32. The zero point of an int8 state
+    is added to what is clamped to int8 before, in the eight bits of the state: sums beyond wrap around.
     """
 
     rank: int = 1
@@ -106,8 +107,10 @@ or int8, the bias int32
 
     @constraint
     def symmetric(self, node: Node) -> str | None:
-        """weights and state of an int8 input have zero point 0"""
-        for value in (node.input(1), node.input(2), node.input(_STATE)) if is_quantized(node) else ():
+        """weights and int16 state of an int8 input have zero point 0"""
+        state = node.input(_STATE)
+        kept = (state,) if state.type.dtype is DType.INT16 else ()
+        for value in (node.input(1), node.input(2), *kept) if is_quantized(node) else ():
             if value.type.quant is not None and value.type.quant.zero_points[0]:
                 return f"{short(value)} has {value.type.quant.zero_points[0]}"
         return None
@@ -155,6 +158,12 @@ or int8, the bias int32
         outer = np.float32(state.scale) * np.float32(times.scale) / np.float32(result.scale)
         return arith.quantize_multiplier(float(inner)), arith.quantize_multiplier(float(outer))
 
+    @staticmethod
+    def _state_offset(node: Node) -> int:
+        quant = node.input(_STATE).type.quant
+        assert quant is not None
+        return quant.zero_point
+
     def evaluate(self, node: Node, inputs: Sequence[Array | None]) -> list[Array]:
         x, features, times, bias, state = inputs
         assert x is not None and features is not None and times is not None and state is not None
@@ -169,15 +178,17 @@ or int8, the bias int32
         inner, outer = self._factors(node)
         sums = (x.astype(np.int64) - quant.zero_point) @ features[0].astype(np.int64).T
         low, high = node.input(_STATE).type.dtype.limits
+        kind, offset = node.input(_STATE).type.dtype.numpy, self._state_offset(node)
         new = np.clip(arith.multiply_by_quantized_multiplier(arith.wrap32(sums), *inner), low, high)
-        left = np.concatenate([history[..., 1:].astype(np.int64), new[..., np.newaxis]], axis=-1)
-        totals = _units(left * times[0].astype(np.int64), self.rank)
+        new = (new + offset).astype(kind)
+        left = np.concatenate([history[..., 1:], new[..., np.newaxis]], axis=-1)
+        totals = _units((left.astype(np.int64) - offset) * times[0].astype(np.int64), self.rank)
         if bias is not None:
             totals = totals + bias[0].astype(np.int64).reshape(-1)
         scaled = arith.multiply_by_quantized_multiplier(arith.wrap32(totals), *outer)
         bounds = self.activation.bounds(node.outputs[0].type)
         out = np.clip(arith.wrap32(scaled + result.zero_point), *bounds).astype(np.int8)
-        return [out, left.astype(node.input(_STATE).type.dtype.numpy).reshape(len(x), batch, -1)]
+        return [out, left.reshape(len(x), batch, -1)]
 
     def _evaluate_float(
         self, node: Node, x: Array, features: Array, times: Array, bias: Array | None, history: Array
@@ -234,6 +245,9 @@ or int8, the bias int32
             _dims(n=batch, h=count // self.rank),
             Output(0),
         )
+        if self._state_offset(node):
+            # CMSIS-NN's function knows no zero point of the state.
+            return carry, Call("mg_svdf_s8", (*args[3:], Int(self._state_offset(node))))
         return carry, Call(_FUNCTIONS[state], args)
 
     @classmethod
@@ -251,6 +265,7 @@ or int8, the bias int32
             bias: int | None = 0,
             state: DType = DType.INT16,
             gain: float = 1.0,
+            state_offset: int = 0,
         ) -> Sample:
             count = units * rank
             kind = sampling.int8((batch, depth), 0.05, zero_points[0])
@@ -259,7 +274,7 @@ or int8, the bias int32
             high = 127 if state is DType.INT8 else 2000
             times = sampling.rng("times", id).integers(-high, high + 1, (count, steps)).astype(state.numpy)
             kept_scale = 4.0 * math.sqrt(depth) / (2000 if state is DType.INT16 else 40)
-            kept = TensorType(state, (batch, count * steps), QuantParams.per_tensor(kept_scale, 0))
+            kept = TensorType(state, (batch, count * steps), QuantParams.per_tensor(kept_scale, state_offset))
             offsets = None
             if bias is not None:
                 values = sampling.rng("bias", id).integers(-3000, 3000, units, dtype=np.int32) + np.int32(bias)
@@ -279,6 +294,7 @@ or int8, the bias int32
         yield make("saturates", gain=60.0, bias=3000)
         yield make("int8_state", state=DType.INT8)
         yield make("int8_state_batch", batch=2, depth=5, units=4, rank=3, state=DType.INT8, bias=None)
+        yield make("int8_state_offset", batch=2, state=DType.INT8, state_offset=-50)
 
         def floats(id: str, batch: int, depth: int, units: int, rank: int, steps: int, bias: bool = True) -> Sample:
             count = units * rank

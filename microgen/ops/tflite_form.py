@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from microgen.errors import VerifyError
-from microgen.mindir import Array, Value
+from microgen.mindir import Array, Graph, Value
 
 Option = int | float | bool | tuple[int, ...]
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +20,15 @@ class TFLiteSource:
 
     ``option`` looks a field of the options table up by its name in the schema's generated Python accessors
     (``"StrideH"``); a missing table or field gives the schema's default. Those of a custom operator are looked up by
-    their key; VerifyError for a missing one. ``inputs`` hold None for absent ones.
+    their key; VerifyError for a missing one. ``inputs`` hold None for absent ones; those at the places ``int4`` are
+    packed in the file and int8 here.
     """
 
     operator: str
     inputs: tuple[Value | None, ...]
     outputs: tuple[Value, ...]
     option: Callable[[str], Option]
+    int4: tuple[int, ...] = ()
 
     def input(self, index: int) -> Value:
         """The input at ``index``; VerifyError when absent."""
@@ -53,6 +58,21 @@ class TFLiteSource:
             raise VerifyError(f"option {name!r} is {value!r}, not an integer")
         return value
 
+    def float_option(self, name: str) -> float:
+        """A number, as float32 has it; VerifyError for an option that is none or no finite one."""
+        value = self.option(name)
+        if isinstance(value, tuple) or not abs(value) <= _LARGEST_FLOAT:
+            raise VerifyError(f"option {name!r} is {value!r}, not a finite number")
+        return float(np.float32(value))
+
+    def given(self, name: str) -> bool:
+        """Whether a custom operator has the option."""
+        try:
+            self.option(name)
+        except VerifyError:
+            return False
+        return True
+
     def pair(self, height: str, width: str) -> tuple[int, int]:
         """Two integer fields, both at least 1."""
         pair = (self.int_option(height), self.int_option(width))
@@ -76,8 +96,9 @@ ACTIVATION = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
 class TFLiteForm:
     """An operator to be written to a .tflite file: builtin name, options table and fields, inputs.
 
-    With ``custom``, ``operator`` is the code of a custom operator and ``options``, integers, are written as a
-    FlexBuffers map.
+    With ``custom``, ``operator`` is the code of a custom operator and ``options``, numbers, are written as a
+    FlexBuffers map. ``graphs`` are the sub-graphs whose numbers are further fields of the options.
+    Constant inputs at the places ``int4`` are written as int4, packed.
     """
 
     operator: str
@@ -86,3 +107,5 @@ class TFLiteForm:
     options: Mapping[str, Option | str] = field(default_factory=dict)
     version: int = 1
     custom: bool = False
+    graphs: Mapping[str, Graph] = field(default_factory=dict)
+    int4: tuple[int, ...] = ()

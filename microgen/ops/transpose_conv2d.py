@@ -67,7 +67,9 @@ class TransposeConv2D(Op):
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
-        shape, filter_, image = source.integers(0), source.input(1), source.input(2)
+        # The result has the shape that the file gives it, even where the operand is computed from it at run time.
+        given, filter_, image = source.input(0), source.input(1), source.input(2)
+        shape = source.integers(0) if given.is_const else source.outputs[0].shape
         if len(shape) != 4 or len(filter_.shape) != 4 or len(image.shape) != 4:
             raise VerifyError("output shape, filter and input must have 4 dimensions")
         kernel = image_size(filter_)

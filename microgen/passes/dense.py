@@ -150,6 +150,8 @@ def _leaves(graph: Graph, user: Node, value: Value) -> list[Node] | None:
         return [user] if all(v is None or v.is_const for v in others) else None
     if not (op.is_view or _is_elementwise(user, value)) or graph.is_output(user.output):
         return None
+    if op.is_view and user.output.type.quant != value.type.quant:
+        return None
     leaves: list[Node] = []
     for following in graph.users(user.output):
         found = _leaves(graph, following, user.output)

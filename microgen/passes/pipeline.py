@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from microgen.mindir import Graph, verify
+from microgen.ops.base import op_of
 from microgen.passes.affine import depthwise_from_chains, fold_before, fold_behind, shorten_chains
 from microgen.passes.cleanup import drop_identities, fold_states, merge_views, remove_dead_code, simplify_operators
 from microgen.passes.conversions import move_conversions
@@ -104,7 +105,7 @@ PASSES: tuple[Pass, ...] = (
 
 def optimize(graph: Graph) -> Graph:
     """A rewritten copy of ``graph`` with the same inputs and outputs: the same bits of what is quantized, in float the
-    same within rounding.
+    same within rounding; so are the sub-graphs of its nodes.
 
     Passes repeat until none changes anything: each may make room for another. Raises VerifyError if ``graph``
     is malformed.
@@ -113,6 +114,9 @@ def optimize(graph: Graph) -> Graph:
     verify(graph)
     while _round(graph, late=False) or _round(graph, late=True):
         pass
+    for node in graph.nodes:
+        if parts := op_of(node).graphs:
+            graph.replace_node(node, replace(node, op=op_of(node).with_graphs([optimize(part) for part in parts])))
     return graph
 
 

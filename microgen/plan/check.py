@@ -38,12 +38,14 @@ def check(plan: Plan) -> None:
         content[span(value)] = number[value]
 
     def expect(value: Value, where: str) -> None:
-        if not value.is_const and not (content[span(value)] == number[value]).all():
+        if value.is_const and value not in number:
+            return
+        if not (content[span(value)] == number[value]).all():
             raise PlanError(f"{where}: {value.name} was overwritten")
 
-    for value in plan.graph.sources:
+    for value in (*plan.graph.sources, *plan.made_at_start):
         write(value)
-    for value in plan.graph.sources:
+    for value in (*plan.graph.sources, *plan.made_at_start):
         expect(value, "inputs")
     _check_states(plan)
     if [step.node for step in plan.steps] != list(plan.graph.nodes):
@@ -54,9 +56,11 @@ def check(plan: Plan) -> None:
             if operand is not None:
                 expect(operand, node.name)
         inside = _inside(plan, step)
+        _check_sub_graphs(step)
         if step.scratch_bytes:
             start = step.scratch_offset
-            alignment = max(SCRATCH_ALIGNMENT, *(call.scratch_alignment for call in step.calls))
+            alignments = [*(call.scratch_alignment for call in step.calls), *(plan.alignment for plan in step.inner)]
+            alignment = max(SCRATCH_ALIGNMENT, *alignments)
             end = start + step.scratch_bytes
             if start % alignment or start < plan.state_bytes or end > plan.arena_bytes:
                 raise PlanError(f"{node.name}: scratch is misplaced")
@@ -81,8 +85,18 @@ def check(plan: Plan) -> None:
             raise PlanError(f"{node.name}: scratch and output overlap")
         for value in inside & set(node.outputs):
             content[span(value)] = number[value]
-    for value in plan.graph.results:
+    for value in (*plan.graph.results, *plan.made_at_start):
         expect(value, "results")
+
+
+def _check_sub_graphs(step: Step) -> None:
+    """Every sub-graph has a plan that holds by itself and fits into the step's scratch."""
+    if [plan.graph for plan in step.inner] != list(op_of(step.node).graphs):
+        raise PlanError(f"{step.node.name}: plans and sub-graphs differ")
+    for plan in step.inner:
+        check(plan)
+        if plan.arena_bytes > step.scratch_bytes or plan.state_bytes:
+            raise PlanError(f"{step.node.name}: a sub-graph has no room in the scratch")
 
 
 def _inside(plan: Plan, step: Step) -> set[Value]:
@@ -130,14 +144,18 @@ def _check_overlaps(plan: Plan, node: Node, inside: set[Value]) -> None:
 
 
 def _check_states(plan: Plan) -> None:
-    """States lie in the first bytes; what lies there belongs to one."""
-    owners = {}
+    """States and constants made at the start lie in the first bytes; what lies there belongs to one."""
+    owners = set[int]()
     for state in plan.graph.states:
         if plan.offsets[state.before] != plan.offsets[state.after]:
             raise PlanError(f"{state.name}: is left elsewhere than it was found")
         if plan.offsets[state.before] + state.before.type.nbytes > plan.state_bytes:
             raise PlanError(f"{state.name}: lies outside of the states")
-        owners[plan.offsets[state.before]] = state
+        owners.add(plan.offsets[state.before])
+    for value in plan.made_at_start:
+        if plan.offsets[value] + value.type.nbytes > plan.state_bytes:
+            raise PlanError(f"{value.name}: lies outside of what is kept")
+        owners.add(plan.offsets[value])
     for value, offset in plan.offsets.items():
         if offset < plan.state_bytes and offset not in owners:
             raise PlanError(f"{value.name}: lies among the states")

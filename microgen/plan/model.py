@@ -17,13 +17,15 @@ class Step:
     """One node in execution order with its C calls (none for a view) and its scratch.
 
     ``scratch_bytes`` is the largest scratch of the step's calls, 0 without any; ``scratch_offset`` is where it
-    lies in the arena. Scratch belongs to the step alone.
+    lies in the arena. Scratch belongs to the step alone. ``inner`` are the plans of the operator's sub-graphs, which
+    have no states; one after the other has its arena at the scratch's start.
     """
 
     node: Node
     calls: tuple[Call, ...]
     scratch_bytes: int
     scratch_offset: int
+    inner: tuple[Plan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Plan:
     ``offsets`` gives the byte offset in the arena of every value that is not a constant, graph inputs and
     outputs included. A view has the offset of the value it shows. ``arena_bytes`` is exact; the arena must be
     aligned to ``alignment`` bytes. ``target`` is what the calls and their scratch were made for. States lie in the
-    first ``state_bytes`` of the arena, which nothing else uses; a state is left where it was found.
+    first ``state_bytes`` of the arena, which nothing else uses; a state is left where it was found. So do the constants
+    that ``start`` makes, before the first step and once for all: they have an offset as well.
     """
 
     graph: Graph
@@ -43,3 +46,9 @@ class Plan:
     alignment: int
     target: Target
     state_bytes: int = 0
+    start: tuple[Step, ...] = ()
+
+    @property
+    def made_at_start(self) -> tuple[Value, ...]:
+        """The constants that are made once, in RAM."""
+        return tuple(step.node.output for step in self.start)

@@ -15,7 +15,7 @@ from microgen.mindir import Graph, Node, Value
 from microgen.ops.base import op_of
 from microgen.ops.call import Call, Input, Int, Output, Target
 from microgen.ops.call import Scratch as ScratchPointer
-from microgen.plan.lifetime import Storage, storages
+from microgen.plan.lifetime import Storage, alignment, storages
 from microgen.plan.model import COPY, Plan, Step
 from microgen.plan.rigid import Rigid, Tie, rigid
 
@@ -38,20 +38,31 @@ _ORDERS: tuple[Callable[[Rigid], tuple[int, ...]], ...] = (
 _MOST_TIES = 32
 
 
-def make_plan(graph: Graph, target: Target) -> Plan:
+def make_plan(graph: Graph, target: Target, start: Sequence[Node] = ()) -> Plan:
     """Lower every node and give every value that is not a constant its place in the arena.
 
     ``graph`` is in execution order (see ``schedule``). With and without in-place outputs are both tried:
     merging storages shortens what is alive but may fit less well.
+
+    ``start`` are nodes that may be run once, at the start, to make constants of ``graph`` in RAM (see
+    ``microgen.plan.unpack``); they are where a kernel reads the constant as it is.
     """
     calls = {node: _lower(node, target) for node in graph.nodes}
+    read = {n.input(arg.index) for n, made in calls.items() for c in made for arg in c.args if isinstance(arg, Input)}
+    first = [node for node in start if node.output in read]
+    kept = [
+        Storage(n.output.type.nbytes, alignment(n.output), -1, len(calls), [n.output], of_state=True) for n in first
+    ]
+    inner = {node: tuple(make_plan(part, target) for part in op_of(node).graphs) for node in graph.nodes}
     scratch = {node: max((call.scratch for call in calls[node]), default=0) for node in graph.nodes}
+    scratch |= {node: max(1, *(plan.arena_bytes for plan in plans)) for node, plans in inner.items() if plans}
     alignments = {node: max((call.scratch_alignment for call in calls[node]), default=1) for node in graph.nodes}
+    alignments |= {node: ARENA_ALIGNMENT for node, plans in inner.items() if plans}
     best: tuple[int, dict[Storage, int]] | None = None
     for in_place in (True, False):
         every = storages(graph, scratch, in_place=in_place, alignments=alignments)
         items = [storage for storage in every if not storage.of_state]
-        state_bytes, slots = _states([storage for storage in every if storage.of_state])
+        state_bytes, slots = _states([*(storage for storage in every if storage.of_state), *kept])
         size, found = _joined(items, [(n, i) for n in graph.nodes for i in op_of(n).inside(n)])
         offsets = {**slots, **{storage: state_bytes + offset for storage, offset in found.items()}}
         if best is None or size < best[0]:
@@ -68,9 +79,11 @@ def make_plan(graph: Graph, target: Target) -> Plan:
             scratch_offsets[storage.scratch_of] = offset
     steps: list[Step] = []
     for node in graph.nodes:
-        start, needed = scratch_offsets.get(node, 0), scratch[node]
-        steps.append(Step(node, _with_copies(node, calls[node], needed, start, values), needed, start))
-    return Plan(graph, tuple(steps), values, state_bytes + size, ARENA_ALIGNMENT, target, state_bytes)
+        offset, needed = scratch_offsets.get(node, 0), scratch[node]
+        made = _with_copies(node, calls[node], needed, offset, values)
+        steps.append(Step(node, made, needed, offset, inner[node]))
+    begin = tuple(Step(node, _lower(node, target), 0, 0) for node in first)
+    return Plan(graph, tuple(steps), values, state_bytes + size, ARENA_ALIGNMENT, target, state_bytes, begin)
 
 
 def _states(slots: Sequence[Storage]) -> tuple[int, dict[Storage, int]]:

@@ -53,7 +53,9 @@ class QuantConfig:
 
     ``skip_layers`` are shell patterns of layers' names, ``skip_operators`` operators' names: both stay in float.
     ``percentile`` is the share of values, in per cent, that the percentile method keeps; ``momentum`` is what a sample
-    leaves of the moving average. ``samples`` limits how many samples are used, evenly spaced (None: all).
+    leaves of the moving average. ``weight_bits`` 4: weights of convolutions, depthwise and dense layers are from -7 to
+    7, stored two in a byte, under the scheme ``INT8``. ``samples`` limits how many samples are used, evenly spaced
+    (None: all).
     """
 
     method: Method = Method.MSE
@@ -67,6 +69,7 @@ class QuantConfig:
     percentile: float = 99.99
     momentum: float = 0.9
     samples: int | None = None
+    weight_bits: int = 8
     preprocess: Preprocess = Preprocess()
 
     @property
@@ -79,5 +82,11 @@ class QuantConfig:
             raise InputError(f"must be above 50 and at most 100, not {self.percentile}", where="percentile")
         if not 0.0 <= self.momentum < 1.0:
             raise InputError(f"must be at least 0 and below 1, not {self.momentum}", where="momentum")
+        if self.weight_bits not in (4, 8):
+            raise InputError(f"must be 4 or 8, not {self.weight_bits}", where="weight_bits")
+        if self.weight_bits == 4 and self.scheme is not Scheme.INT8:
+            raise InputError(
+                f"weights of 4 bits have activations in int8, not {self.scheme.value}", where="weight_bits"
+            )
         if self.samples is not None and self.samples < 1:
             raise InputError(f"must be positive, not {self.samples}", where="samples")

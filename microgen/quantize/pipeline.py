@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from microgen.errors import InputError
 from microgen.mindir import Graph, Node, Value
+from microgen.ops.packed import packs
 from microgen.ops.quantization import QuantRule
 from microgen.passes import optimize
 from microgen.quantize import ranges
@@ -159,4 +160,6 @@ SCHEMES: Mapping[Scheme, Step] = {
 
 
 def _constant_bytes(graph: Graph) -> int:
-    return sum(v.type.nbytes for v in graph.constants())
+    plain = sum(v.type.nbytes for v in graph.constants())
+    packed = {n.input(1): n for n in graph.nodes if packs(n, getattr(n.op, "weight_bits", 8))}
+    return plain - sum(value.type.nbytes // 2 for value in packed)

@@ -10,10 +10,10 @@ from microgen.errors import VerifyError
 from microgen.mindir import Array, DType, Graph, Node, QuantParams, State, TensorType, Value, verify
 from microgen.ops.base import op_of
 from microgen.ops.dequantize import Dequantize
-from microgen.ops.quantization import QuantRule
+from microgen.ops.quantization import Int4, QuantRule
 from microgen.ops.quantize import Quantize
 from microgen.quantize.assign import Assignment, activations, results, source_index
-from microgen.quantize.config import Ports, QuantConfig
+from microgen.quantize.config import Granularity, Ports, QuantConfig
 from microgen.quantize.weights import quantize_bias, quantize_constant, quantize_weights
 
 
@@ -43,6 +43,12 @@ def rewrite(
 ) -> Rewritten:
     """The int8 graph; ``biases`` replace those of layers, in float. Raises Refused."""
     return _Writer(graph, assignment, config, biases or {}).run()
+
+
+def _bits(rule: QuantRule, config: QuantConfig) -> int:
+    """The bits of a layer's weights."""
+    may = rule.weights is not None and rule.weights.int4 is not Int4.NONE
+    return config.weight_bits if may else 8
 
 
 @dataclass
@@ -129,7 +135,11 @@ class _Writer:
         outputs = tuple(
             self._stored(v, self.assignment.params[v], self._inner_name(v)) if v in touched else v for v in node.outputs
         )
-        new = Node(node.op, tuple(inputs), outputs, node.name)
+        op = node.op
+        if _bits(rule, self.config) == 4:
+            # Every operator whose rule says int4 has this attribute.
+            op = dataclasses.replace(op, weight_bits=4)  # type: ignore[type-var]
+        new = Node(op, tuple(inputs), outputs, node.name)
         try:
             op_of(new).check(new)
         except VerifyError as error:
@@ -166,7 +176,10 @@ class _Writer:
         original = node.input(index)
         # An int64 bias needs no room.
         narrow = real if self.config.activations is DType.INT8 else None
-        made = quantize_weights(original.name, original.const, rule.weights, self.config.weights, narrow, scale)
+        granularity, bits = self.config.weights, _bits(rule, self.config)
+        if bits == 4 and rule.weights.int4 is Int4.ONE_SCALE:
+            granularity = Granularity.PER_TENSOR
+        made = quantize_weights(original.name, original.const, rule.weights, granularity, narrow, scale, bits)
         inputs[index] = made.value
         remarks = [f"{made.widened} channels have coarser weights for their biases' sake"] if made.widened else []
         if real is not None and rule.bias is not None:

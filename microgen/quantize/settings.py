@@ -60,6 +60,7 @@ _TOP: Mapping[str, tuple[str, Reader]] = {
     "percentile": ("percentile", number),
     "momentum": ("momentum", number),
     "samples": ("samples", integer),
+    "weight_bits": ("weight_bits", integer),
 }
 _SECTIONS = ("skip", "preprocess")
 

@@ -13,6 +13,9 @@ from microgen.ops.quantization import Weights
 from microgen.quantize.config import Granularity
 
 _PEAK = 127
+_PEAK_INT4 = 7
+# With fifteen steps what is clipped costs less than coarser steps: shares of the peak that are tried.
+_SHARES = np.linspace(1.0, 0.4, 31)
 # Leaves the accumulator room beside the bias: products of a layer stay far below the other 2^30.
 _LARGEST_BIAS = 1 << 30
 
@@ -34,19 +37,22 @@ def quantize_weights(
     granularity: Granularity,
     bias: Array | None = None,
     input_scale: float = 1.0,
+    bits: int = 8,
 ) -> QuantizedWeights:
-    """``data`` as symmetric int8 in [-127, 127].
+    """``data`` as symmetric int8 in [-127, 127], of four ``bits`` in [-7, 7] with scales of least squared error.
 
     ``bias`` and the scale of the layer's input bound the weights' scales from below: an int32 bias has their product
     as its scale, and a channel of vanishing weights would make it overflow.
     """
-    real = data.astype(np.float64)
+    real, top = data.astype(np.float64), _PEAK if bits == 8 else _PEAK_INT4
     axis = weights.channel_axis if granularity is Granularity.PER_CHANNEL else None
     other = tuple(i for i in range(real.ndim) if i != axis)
     peaks = np.abs(real).max(axis=other if axis is not None else None).reshape(-1)
-    largest = float(peaks.max()) or float(_PEAK)
+    if bits != 8:
+        peaks = _clipped_peaks(real, peaks, axis)
+    largest = float(peaks.max()) or float(top)
     # A channel of zeros has any scale: one like its neighbours' suits its bias.
-    scales = np.where(peaks > 0.0, peaks, largest) / _PEAK
+    scales = np.where(peaks > 0.0, peaks, largest) / top
     widened = 0
     if bias is not None:
         magnitude = np.abs(bias.astype(np.float64)).reshape(-1)
@@ -58,10 +64,21 @@ def quantize_weights(
     shape = [1] * real.ndim
     if axis is not None:
         shape[axis] = -1
-    integers = np.clip(_rounded(real / stored.reshape(shape)), -_PEAK, _PEAK).astype(np.int8)
+    integers = np.clip(_rounded(real / stored.reshape(shape)), -top, top).astype(np.int8)
     several = len(stored) > 1
     quant = QuantParams(tuple(float(s) for s in stored), (0,) * len(stored), axis if several else None)
     return QuantizedWeights(Value(name, TensorType(DType.INT8, integers.shape, quant), integers), widened)
+
+
+def _clipped_peaks(real: Floats, peaks: Floats, axis: int | None) -> Floats:
+    """The peaks of four-bit weights of least squared error."""
+    rows = real.reshape(1, -1) if axis is None else np.moveaxis(real, axis, 0).reshape(len(peaks), -1)
+    best, least = peaks.copy(), np.full(len(peaks), np.inf)
+    for share in _SHARES:
+        steps = np.maximum(peaks * share / _PEAK_INT4, 1e-30)[:, np.newaxis]
+        errors = np.square(np.clip(_rounded(rows / steps), -_PEAK_INT4, _PEAK_INT4) * steps - rows).sum(axis=1)
+        best, least = np.where(errors < least, peaks * share, best), np.minimum(errors, least)
+    return best
 
 
 def quantize_bias(

@@ -66,7 +66,7 @@ def _scheduled(compiled: Compiled, options: Options) -> dict[str, str] | None:
         return None
     graph = compiled.graph.copy()
     schedule(graph)
-    plan = make_plan(graph, compiled.plan.target)
+    plan = make_plan(graph, compiled.plan.target, [step.node for step in compiled.plan.start])
     check(plan)
     saved = compiled.plan.arena_bytes - plan.arena_bytes
     if saved <= 0:

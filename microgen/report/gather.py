@@ -20,6 +20,7 @@ from microgen.compiler import Compiled, Options
 from microgen.mindir import Array, Graph, TensorType, Value
 from microgen.ops.base import op_of
 from microgen.ops.call import Const
+from microgen.ops.packed import weight_bytes
 from microgen.plan import Step
 from microgen.project import write_project
 from microgen.quantize import load_samples
@@ -89,7 +90,7 @@ def gather(request: Request, *, progress: Progress = silent, say: Say = _silent)
             "flash": {"code": code, "const": compiled.const_bytes},
             "ram": {"arena": compiled.plan.arena_bytes, "static": static,
                     "stack": figures.ram_stack if figures is not None else None,
-                    "stack_reserved": options.stack_bytes},
+                    "stack_reserved": options.stack_on(board)},
             "regions": _regions(compiled, board, code, static),
         },
         "measured": _how(figures, why),
@@ -212,7 +213,7 @@ def _layers(compiled: Compiled, figures: Figures | None) -> list[dict[str, Any]]
                 "type": _type(node.outputs[0].type),
                 "macs": op_of(node).macs(node),
                 "instructions": figures.layers[index].instructions if figures is not None else None,
-                "weight_bytes": sum(v.type.nbytes for v in operands if v.is_const) + _npu_bytes(step),
+                "weight_bytes": weight_bytes(node) + _npu_bytes(step),
                 "npu_cycles": op_of(node).npu_cycles,
                 "view": op_of(node).is_view,
                 # Layers by number, the network's inputs by their number below zero: -1 is the first.

@@ -93,7 +93,8 @@ def fault_in(console: str, elf: Elf) -> DeviceFault | None:
     if STACK_FAULT not in kind and record["sp"] < end:
         # Without memory protection it goes on below its end until it meets something else.
         kind += f" after a {STACK_FAULT},"
-    hint = "Give it a larger stack (__stack_size)" if STACK_FAULT in kind else ""
+    larger = "Give it a larger stack: compile with --stack BYTES (__stack_size in the linker script)"
+    hint = larger if STACK_FAULT in kind else ""
     if "pc" in record:
         place = f"in {describe_address(elf, record['pc'])}"
         caller = elf.symbolize(record["lr"] - 4)

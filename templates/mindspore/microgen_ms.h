@@ -19,10 +19,14 @@ typedef struct {
     size_t kept; /* of an input: where in the workspace its data survives an inference */
 } mg_ms_port;
 
-/* A network: `hooks` tells whether it calls before and after each layer; sizes in bytes; `ports` are the inputs, then the outputs. `memory` is the workspace that the program
- * brings along, NULL without one. The functions are those of the network's own interface. */
+/* A network: `hooks` tells whether it calls before and after each layer, `keeps` whether it has states between
+ * inferences, `apart` whether these lie where no other network writes that works in the same workspace; sizes in bytes;
+ * `ports` are the inputs, then the outputs. `memory` is the workspace that the program brings along, NULL without one.
+ * The functions are those of the network's own interface. */
 typedef struct {
     bool hooks;
+    bool keeps;
+    bool apart;
     size_t arena_bytes;
     size_t alignment;
     size_t workspace_bytes;
@@ -101,7 +105,8 @@ bool mg_ms_same_shape(const mg_ms_port *port, const int64_t *shape, size_t rank)
 /* Two pieces of memory have a byte in common. */
 bool mg_ms_overlap(const void *a, size_t a_bytes, const void *b, size_t b_bytes);
 
-/* Networks that work in the memory of this one lose their inputs and results. */
+/* Networks that work in the memory of this one lose their inputs and results, and must be built again when they lose
+ * their states. */
 void mg_ms_claim(const mg_ms_model *model);
 
 #ifdef MICROGEN_MS_HOOKS

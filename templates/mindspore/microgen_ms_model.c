@@ -82,6 +82,9 @@ void mg_ms_claim(const mg_ms_model *model)
         for (size_t j = 0; j < other->network->inputs; j++) {
             other->tensors[j].filled = false;
         }
+        if (other->network->keeps && (!other->network->apart || other->workspace != model->workspace)) {
+            other->built = false;
+        }
     }
 }
 
@@ -153,6 +156,9 @@ MSStatus MSModelBuild(MSModelHandle model, const void *model_data, size_t data_s
     }
     if (found->workspace == NULL || network->init(found->workspace, network->arena_bytes) != 0) {
         return kMSStatusLiteMemoryFailed;
+    }
+    if (network->keeps && !network->apart) {
+        mg_ms_claim(found);
     }
     found->built = true;
     return kMSStatusSuccess;

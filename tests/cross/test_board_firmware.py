@@ -52,8 +52,7 @@ def as_real(board: Board, **changes: object) -> Board:
 
 
 def generate(board: Board, model: Path, folder: Path, **options: object) -> Path:
-    stack = 4096 if board.ram_size > 1 << 14 else 1024
-    chosen = Options(projects=("make",), name="digits", stack_bytes=stack, **options)  # type: ignore[arg-type]
+    chosen = Options(projects=("make",), name="digits", **options)  # type: ignore[arg-type]
     network = compile_models([model], board, chosen)[0]
     write_project(network.files, folder)
     return folder

@@ -17,6 +17,8 @@ from microgen.mindir import Graph
 from microgen.ops.base import Op, op_of
 from microgen.ops.call import Isa, Target
 from microgen.ops.conv2d import Conv2D
+from microgen.ops.svdf import Svdf
+from microgen.ops.unidirectional_lstm import UnidirectionalLstm
 from microgen.project import write_project
 from microgen.runtime import Session
 from microgen.target.emulator import run_elf
@@ -25,9 +27,9 @@ from microgen.verification import sample_inputs, verify_board
 from tests.support.genuine import VARIABLE, GenuineLibrary, named_trees, vendored_tree
 from tests.support.models import INT8_MODELS
 from tests.support.stream import Program, build_device
-from tests.support.stream_targets import BOARDS, COMPUTING, check_operator, compiled_samples
+from tests.support.stream_targets import COMPUTING, check_operator, compiled_samples
 
-M4, M55 = "mps2-an386", "mps3-an547"
+M3, M4, M55 = "mps2-an385", "mps2-an386", "mps3-an547"
 VENDORED = "bakenn"
 TREES = [VENDORED, *map(str, named_trees())]
 
@@ -42,7 +44,7 @@ def find_tree(name: str) -> Path:
 
 
 def boards_of(tree: str) -> tuple[str, ...]:
-    return (M4,) if tree == VENDORED else BOARDS
+    return (M4,) if tree == VENDORED else (M3, M4, M55)
 
 
 @pytest.fixture(scope="module", params=[(tree, board) for tree in TREES for board in boards_of(tree)], ids=str)
@@ -78,6 +80,18 @@ def test_models_with_a_whole_library(tree: Path, board: str, model: str, testdat
     assert any(call.from_library for step in compiled.plan.steps for call in step.calls)
     verdict = verify_board(compiled, samples=5)
     assert verdict.bit_exact, str(verdict.difference)
+
+
+@pytest.mark.parametrize("tree", TREES, ids=lambda name: Path(name).name)
+@pytest.mark.parametrize(("operator", "sample"), [(Conv2D, "i16_3x3"), (UnidirectionalLstm, "plain"), (Svdf, "plain")])
+def test_16x8_and_recurrent_layers_beside_the_library(operator: type[Op], sample: str, tree: str) -> None:
+    """Our kernels serve them, over the types of the tree's version."""
+    graph = next(made.graph for made in operator.samples() if made.id == sample)
+    for board in (M4, M55) if tree != VENDORED else (M4,):
+        options = Options(name="net", cmsis_nn=str(find_tree(tree)))
+        compiled = compile_graph(graph, load_board(board), options, model_file="sample.tflite", sha256="0" * 64)
+        verdict = verify_board(compiled, samples=3)
+        assert verdict.bit_exact, str(verdict.difference)
 
 
 def test_model_with_a_part_of_the_library(digits_model: Path) -> None:

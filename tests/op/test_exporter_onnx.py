@@ -22,9 +22,19 @@ from tests.op.test_operators_numpy import inputs_of, is_quantized
 
 SAMPLES = [pytest.param(s, f"{o.name}-{s.id}", id=f"{o.name}-{s.id}") for o in operators() for s in o.samples()]
 #: What ONNX cannot express: signed shifts by what is only known later, quantization to int32, tables of bytes, audio in
-#: fixed point, states.
+#: fixed point, states, detections of another format, batches of indices, computed int32 ones.
 REFUSED = (
-    *("BitShift-i32", "ChannelTable", "FloorDiv-i32", "Quantize-int8_to_int32", "Quantize-int16_to_int32", "Signal"),
+    *(
+        "BitShift-i32",
+        "ChannelTable",
+        "DetectionPostProcess",
+        "FloorDiv-i32",
+        "Gather-batch",
+        "GatherND-outside",
+        "Quantize-int8_to_int32",
+        "Quantize-int16_to_int32",
+        "Signal",
+    ),
     *("Svdf-", "UnidirectionalLstm-", "UpdateSlice-"),
 )
 #: Element types of data movement, and indices outside of the data, that onnxruntime does not take.
@@ -34,10 +44,12 @@ NOT_IN_ONNXRUNTIME = frozenset(
 )  # fmt: skip
 #: Samples of what int8 arithmetic does at its limits: products that leave 32 bits, tables of functions whose input
 #: reaches far beyond where they are steep, sums that start from the zero point, places rounded to 1/1024 pixel.
+#: Negative numbers have no uint32.
 OTHER_ARITHMETIC = frozenset(
     (
         # The zero point counts once more.
         *(f"AddN-{name}" for name in ("two", "three", "fifteen", "saturating")),
+        "Cast-f32_float32_to_uint32",
         "Conv2D-factor_far_above_1",
         "CumulativeSum-long",
         "DepthwiseConv2D-factor_far_above_1",

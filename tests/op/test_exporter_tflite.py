@@ -44,6 +44,7 @@ LARGER_INTERPRETER = frozenset(
         "BatchMatMul-rank_6",
         "Gather-outside_int32",
         "Gather-outside_int64",
+        "GatherND-outside",
         "Quantize-float32_to_uint8",
         "Quantize-per_channel",
         "Rsqrt-i16_image",

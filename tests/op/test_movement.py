@@ -108,8 +108,19 @@ def test_slices_of_tflite() -> None:
     assert shrunk == Slice((3, 0, 0), (1, 6, 8), (1, 1, 1), (0,))
     offset = tflite(Slice, "STRIDED_SLICE", x, const(1), const(2), const(1), Offset=True)
     assert offset == Slice((1, 0, 0), (2, 6, 8))
-    with pytest.raises(VerifyError, match="ellipsis"):
-        tflite(Slice, "STRIDED_SLICE", x, const(1), const(2), const(1), EllipsisMask=1)
+    rows, last, ones = const(0, 1), const(0, 2), const(1, 1)
+    assert tflite(Slice, "STRIDED_SLICE", x, rows, last, ones, EllipsisMask=1) == Slice((0, 0, 1), (4, 6, 1))
+    shrunk = tflite(Slice, "STRIDED_SLICE", x, rows, last, ones, EllipsisMask=1, ShrinkAxisMask=2)
+    assert shrunk == Slice((0, 0, 1), (4, 6, 1), dropped=(2,))
+    around = tflite(Slice, "STRIDED_SLICE", x, const(1, 0, 3), const(2, 0, 5), const(1, 1, 1), EllipsisMask=2)
+    assert around == Slice((1, 0, 3), (1, 6, 2))
+    assert tflite(Slice, "STRIDED_SLICE", x, const(0), const(0), const(1), NewAxisMask=1) == Reshape((1, 4, 6, 8))
+    both = {"EllipsisMask": 1, "NewAxisMask": 2}
+    assert tflite(Slice, "STRIDED_SLICE", x, const(0, 0), const(0, 0), ones, **both) == Reshape((4, 6, 8, 1))
+    with pytest.raises(VerifyError, match="new axes"):
+        tflite(Slice, "STRIDED_SLICE", x, rows, last, ones, NewAxisMask=1)
+    with pytest.raises(VerifyError, match="2 ellipses"):
+        tflite(Slice, "STRIDED_SLICE", x, rows, last, ones, EllipsisMask=3)
     with pytest.raises(VerifyError, match="not all in shape"):
         node(Slice((3, 0, 0), (2, 6, 8)), x)
 
@@ -182,10 +193,11 @@ def test_other_operators_of_onnx() -> None:
         onnx(Cast, "Cast", x, to=16)
 
 
-def test_gather_of_tflite_has_no_batch_dimensions() -> None:
+def test_gather_of_tflite_counts_batch_dimensions_of_the_indices() -> None:
+    which = const(1, 2, 3, 4, shape=(2, 2))
     assert tflite(Gather, "GATHER", INT8((4, 5)), const(1), Axis=1) == Gather(1)
-    with pytest.raises(VerifyError, match="1 batch dimensions"):
-        tflite(Gather, "GATHER", INT8((4, 5)), const(1), BatchDims=1)
+    assert tflite(Gather, "GATHER", INT8((2, 5)), which, Axis=1, BatchDims=1) == Gather(1, 1)
+    assert tflite(Gather, "GATHER", INT8((2, 5)), which, Axis=-1, BatchDims=-1) == Gather(-1, 1)
 
 
 # Refusals ---------------------------------------------------------------------------------------------
@@ -196,6 +208,8 @@ def test_gather_of_tflite_has_no_batch_dimensions() -> None:
     [
         (Gather(0), (F32((4, 5)), const(4)), "index 4 is outside of a dimension of 4"),
         (Gather(1), (F32((4, 5)), const(0, -6)), "index -6 is outside of a dimension of 5"),
+        (Gather(1, 1), (F32((4, 5)), const(0, 1, shape=(2, 1))), "do not go with data"),
+        (Gather(0, 1), (F32((2, 5)), const(0, 1, shape=(2, 1))), "do not go with data"),
         (GatherND(), (F32((4, 5)), const(1, 5)), "outside of dimensions"),
         (GatherND(1), (F32((4, 5)), const(1, shape=(1, 1))), "do not go with data"),
         (GatherElements(1), (F32((2, 5)), const(0, 5, shape=(1, 2))), "index 5 is outside"),

@@ -52,6 +52,7 @@ BEYOND_REFERENCE = {
     "Elu": ".*_steep",
     # It refuses indices that are out of range.
     "Gather": "outside_.*",
+    "GatherND": "outside",
     "LogSoftmax": "axis_.*",
     # The result has one scale.
     "Logistic": "other_scale",
@@ -81,7 +82,7 @@ WITHOUT_REFERENCE = {
     "SignalFftAutoScale": "frames",
     "SignalFilterBank": "frames",
     "SignalFilterBankLog": "frames",
-    "SignalFilterBankSpectralSubtraction": ".*",
+    "SignalFilterBankSpectralSubtraction": "(?!kept).*",
     "SignalFilterBankSquareRoot": "frames",
     "SignalLinear": ".*",
     "SignalPCAN": "frames",
@@ -89,6 +90,8 @@ WITHOUT_REFERENCE = {
     "TopK": "f32_last",
     "TransposeConv2D": "f32_dilated|f32_cut|f32_cut_and_added",
 }
+#: Where the second output is false, the reference leaves the first one as it was; here it is zeros.
+COMPLETE_OR_NOT = ("SignalFramer", "SignalStacker")
 CASES = [pytest.param(s, id=f"{o.name}-{s.id}") for o in operators() for s in o.samples()]
 
 
@@ -223,6 +226,8 @@ def test_equals_reference(sample: Sample) -> None:
         assert (expected is None) == bool(alone), "WITHOUT_REFERENCE says where there is none"
     if expected is None:
         return
+    if graph.nodes[0].op.name in COMPLETE_OR_NOT:
+        expected[0][~expected[1]] = 0
     operands = [*inputs, *(value.const for value in graph.constants())]
     for value, ours, theirs in zip(graph.outputs, found, expected, strict=True):
         assert_close(ours, theirs, operands, value.name)

@@ -41,7 +41,8 @@ QUANTIZED = frozenset(
      "ResizeNearest", "Reverse", "Rsqrt", "Slice", "Softmax", "SpaceToDepth", "Split", "Sqrt", "Square",
      "SquaredDifference", "Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose", "TransposeConv2D")
 )  # fmt: skip
-_REFUSED = {("Gather", "outside_int32"), ("Gather", "outside_int64"), ("Dequantize", "float16"),
+_REFUSED = {("Gather", "outside_int32"), ("Gather", "outside_int64"), ("Gather", "batches"),
+            ("Gather", "batches_behind"), ("Gather", "batch_of_scalars"), ("Dequantize", "float16"),
             ("Quantize", "per_channel")}  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from microgen.codegen import apis
+from microgen.codegen.apis import mindspore
+from microgen.codegen.literals import C_TYPES
 from microgen.errors import UsageError
 from microgen.frontends.builder import GraphBuilder
 from microgen.mindir import DType, Graph, TensorType, Value
@@ -307,6 +309,10 @@ def test_two_inputs_fit_into_the_workspace_that_is_asked_for(tmp_path: Path) -> 
     assert done.returncode == 0, done.stdout + done.stderr
     # The refused one leaves the results as they are.
     assert done.stdout.splitlines() == ["0 11 22 33", "0 11 22 33", "0.5 1.5 2.5 3.5", "0.5 1.5 2.5 3.5"]
+
+
+def test_ports_of_every_type_have_one_there() -> None:
+    assert mindspore._DATA_TYPES.keys() == set(C_TYPES.values())
 
 
 def test_names_that_are_taken() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def branches(count: int = 4, wide: int = 500) -> Graph:
 
 
 def compiled(graph: Graph, board: Board, **options: object) -> Compiled:
-    chosen = Options(name="net", **options)  # type: ignore[arg-type]
+    chosen = Options(name="net", stack_bytes=STACK, **options)  # type: ignore[arg-type]
     return compile_graph(graph, board, chosen, model_file="net.tflite", sha256="ab" * 32)
 
 
@@ -197,6 +198,30 @@ def test_several_networks_can_share_an_arena() -> None:
     smaller = two_memories(0x8000, 0x1800)
     with pytest.raises(DoesNotFit, match=r"7,096 of 6,144 bytes \(952 too many: stack 4,096, shared arena 3,000\)"):
         advice.check(advice.Situation(smaller, shared.needs, {}), "a, b")
+
+
+def test_states_of_networks_in_one_arena_lie_apart() -> None:
+    keeping = tuple(
+        dataclasses.replace(network(name, arena), state_bytes=kept)
+        for name, arena, kept in (("a", 3000, 400), ("b", 2900, 16))
+    )
+    assert Needs((*keeping, network("c", 2800)), STACK, share_arena=True).arena_bytes == 416 + 2884
+    assert Needs(keeping, STACK).arena_bytes == 5900
+
+
+def test_a_smaller_stack_is_proposed() -> None:
+    board = two_memories(0x8000, 0x2000)
+    needs = Needs((network("a", 6000),), 4096)
+    with pytest.raises(DoesNotFit, match="--stack 2048 would fit"):
+        advice.check(advice.Situation(board, needs, {}), "a")
+    assert "--stack" not in " ".join(advice.hints(advice.Situation(board, Needs((network("a", 9000),), 4096), {})))
+
+
+def test_small_boards_have_small_stacks() -> None:
+    stacks = {board.name: board.default_stack for board in all_boards()}
+    assert {name for name, size in stacks.items() if size != 4096} == {"microbit", "stm32vldiscovery"}
+    assert Options().stack_on(load_board("microbit")) == 1024
+    assert Options(stack_bytes=512).stack_on(load_board("microbit")) == 512
 
 
 @pytest.mark.parametrize("name", ["a,b", "it's", "x*", "[x]", "con\nv", "a=b", "model/conv 1;relu"])

@@ -21,6 +21,7 @@ bias_correction: true
 percentile: 99.9
 momentum: 0.5
 samples: 100
+weight_bits: 8
 skip:
   layers: [conv_*, "dense"]
   operators: [Softmax]

@@ -155,3 +155,17 @@ def test_activations_behind_plain_integers_are_refused() -> None:
     x = np.zeros((2, 3), np.int32)
     with pytest.raises(UnsupportedError, match="fused activation RELU6 is not supported behind plain integers"):
         load(model("ADD", [x, x], [x], ("AddOptions", {"FusedActivationFunction": 3})), "m")
+
+
+@pytest.mark.oracle
+def test_the_output_shape_of_a_transposed_convolution_need_not_be_known() -> None:
+    """The result's own shape counts, as for the interpreter; streaming models compute the operand."""
+    random = np.random.default_rng(5)
+    image, filter_ = (random.standard_normal(shape).astype(np.float32) for shape in ((1, 3, 2, 4), (5, 3, 2, 4)))
+    result = np.zeros((1, 7, 4, 5), np.float32)
+    options = ("TransposeConvOptions", {"Padding": 1, "StrideH": 2, "StrideW": 2})
+    shape = np.array(result.shape, np.int32)
+    data = model("TRANSPOSE_CONV", [shape, filter_, image], [result], options, constants=(1,))
+    (wanted,) = Oracle(data).run([shape, image]).outputs
+    (found,) = Session(optimize(load(data))).run([shape[None], image[None]])
+    np.testing.assert_allclose(found[0], wanted, rtol=1e-5, atol=1e-6)

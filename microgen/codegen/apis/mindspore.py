@@ -38,6 +38,9 @@ _DATA_TYPES = {
     "int32_t": "Int32",
     "int64_t": "Int64",
     "uint8_t": "UInt8",
+    "uint16_t": "UInt16",
+    "uint32_t": "UInt32",
+    "uint64_t": "UInt64",
     "float": "Float32",
 }
 
@@ -58,6 +61,7 @@ class _Port:
 class _Network:
     """A network: ``ports`` are the inputs, then the outputs. ``arena_bytes`` are a multiple of the alignment; in
     ``workspace_bytes`` a copy of each input follows them. ``slack`` is what aligning any memory costs at most.
+    ``keeps``: it has states between inferences.
     """
 
     name: str
@@ -66,6 +70,7 @@ class _Network:
     alignment: int
     arena_bytes: int
     workspace_bytes: int
+    keeps: bool
 
     @property
     def slack(self) -> int:
@@ -123,7 +128,7 @@ def _network(network: Network) -> _Network:
         end += _rounded(port.nbytes, view.alignment)
     for port in view.outputs:
         ports.append(_port(network.name, port, len(ports), 0))
-    return _Network(network.name, network.macro, tuple(ports), view.alignment, arena, end)
+    return _Network(network.name, network.macro, tuple(ports), view.alignment, arena, end, bool(view.state_bytes))
 
 
 def _port(network: str, port: PortView, index: int, kept: int) -> _Port:

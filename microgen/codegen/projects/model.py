@@ -129,6 +129,11 @@ class ProjectModel:
         return (*self.network_sources, *self.group("application").sources)
 
     @property
+    def may_share(self) -> bool:
+        """Whether networks that take turns may work in one arena: they were planned for it, or keep nothing."""
+        return self.shared_arena or not any(network.view.state_bytes for network in self.networks)
+
+    @property
     def input_bytes(self) -> int:
         """What one inference of the first network reads."""
         return self.networks[0].input_bytes

@@ -85,7 +85,10 @@ def concatenation(node: Node, device: torch.device) -> Step:
 
 
 def _constant_indices(node: Node) -> str | None:
-    return not_constant(node.input(1)) or moved(node)
+    op = op_of(node)
+    assert isinstance(op, Gather)
+    batches = f"there are {op.batch_dims} batch dimensions" if op.batch_dims else None
+    return batches or not_constant(node.input(1)) or moved(node)
 
 
 @row(Gather, check=_constant_indices)

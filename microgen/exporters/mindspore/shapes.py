@@ -82,7 +82,7 @@ def _broadcast_to(w: Writer, node: Node) -> None:
 @form("Gather")
 def _gather(w: Writer, node: Node) -> None:
     axis = w.literal(int(vars(node.op)["axis"]) % len(node.input(0).shape))
-    inputs = [w.plain(node.input(0)), w.plain(node.input(1)), axis, w.literal(0)]
+    inputs = [w.plain(node.input(0)), w.plain(node.input(1)), axis, w.literal(int(vars(node.op)["batch_dims"]))]
     finish(w, node, w.add("Gather", inputs, kind_of(node.output)))
 
 

@@ -11,10 +11,11 @@ __all__ = ["SUFFIXES", "legalize", "save", "write"]
 SUFFIXES = (".tflite",)
 
 
-def save(graph: Graph) -> bytes:
+def save(graph: Graph, *, int4: bool = True) -> bytes:
     """``graph`` as the bytes of a .tflite file; the same graph gives the same bytes.
 
     What the format or the reference interpreter lacks is spelt with what they have, see ``legalize``. Tensors keep
-    their names, with a number behind those that are taken. Raises VerifyError for what cannot be expressed.
+    their names, with a number behind those that are taken. Without ``int4``, for readers that do not know it, weights
+    of four bits are written as int8. Raises VerifyError for what cannot be expressed.
     """
-    return write(legalize(graph))
+    return write(legalize(graph), int4=int4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from microgen.exporters.tflite import arithmetic, functions, movement
@@ -23,6 +24,7 @@ def legalize(graph: Graph) -> Graph:
     - choices of elements that are known beforehand become GATHER, those of a triangle SELECT_V2;
     - operators along another dimension than the last stand between transposes;
     - float functions that the format lacks become formulas;
+    - sub-graphs are rewritten likewise;
     - layer normalizations and divisions of int8 tensors become float operators in front of QUANTIZE, whose results can
       differ by one step.
 
@@ -46,6 +48,10 @@ def _legal(node: Node) -> list[Node]:
     """What takes the place of ``node``; rules may make use of others, never of themselves."""
     rule = _rule(node.op)
     made = None if rule is None else rule(Nodes(node))
+    if isinstance(node.op, Op) and node.op.graphs:
+        parts = [legalize(part) for part in node.op.graphs]
+        if any(one is not other for one, other in zip(parts, node.op.graphs, strict=True)):
+            return [dataclasses.replace(node, op=node.op.with_graphs(parts))]
     return [node] if made is None else [part for one in made for part in _legal(one)]
 
 

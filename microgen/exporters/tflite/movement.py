@@ -46,7 +46,7 @@ def _gather(nodes: Nodes) -> list[Node] | None:
     if axis == nodes.op.axis and counted is None:
         return None
     which = indices if counted is None else nodes.constant(counted, "indices")
-    return nodes.last(Gather(axis), source, which)
+    return nodes.last(Gather(axis, nodes.op.batch_dims), source, which)
 
 
 def _gather_nd(nodes: Nodes) -> list[Node] | None:

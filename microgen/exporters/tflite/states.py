@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from microgen.errors import VerifyError
-from microgen.mindir import DType, Graph, State, TensorType, Value
+from microgen.mindir import Array, DType, Graph, State, TensorType, Value
 from microgen.ops.base import op_of
 from microgen.ops.tflite_form import TFLiteForm
 
@@ -18,15 +18,19 @@ def variables(graph: Graph) -> set[Value]:
     """The tensors that operators keep by themselves; VerifyError where such an operator is given something else."""
     kept: set[Value] = set()
     for node in graph.nodes:
-        for output, index in op_of(node).state_pairs(node):
+        inside = op_of(node).initial_states(node.inputs)
+        pairs = op_of(node).state_pairs(node)
+        begins: list[Array | None] = [*[None] * (len(pairs) - len(inside)), *inside]
+        for (output, index), begin in zip(pairs, begins, strict=True):
             before, after = node.input(index), node.outputs[output]
             state = next((s for s in graph.states if s.before is before and s.after is after), None)
             if state is None or graph.users(before) != (node,) or graph.users(after) or after in graph.outputs:
                 raise VerifyError("TensorFlow Lite keeps what this operator keeps inside of it", where=node.label)
             quant = before.type.quant
             zero = quant.zero_points[0] if quant is not None and before.type.dtype is DType.INT8 else 0
-            if (state.initial != zero).any():
-                raise VerifyError("in TensorFlow Lite it begins with zeros", where=f"state {state.name!r}")
+            if (state.initial != (zero if begin is None else begin)).any():
+                text = "zeros" if begin is None or not begin.any() else "what the operator's options say"
+                raise VerifyError(f"in TensorFlow Lite it begins with {text}", where=f"state {state.name!r}")
             kept.add(before)
     return kept
 

@@ -5,6 +5,7 @@ How an operator is spelt in the format is said by its ``to_tflite``.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from microgen.errors import VerifyError
 from microgen.exporters.tflite import states as tflite_states
 from microgen.mindir import Graph, Node, QuantParams, Value
 from microgen.ops.base import op_of
+from microgen.ops.packed import pack
 from microgen.ops.tflite_form import Option, TFLiteForm
 
 _IDENTIFIER = b"TFL3"
@@ -26,12 +28,23 @@ _LARGEST_DEPRECATED_CODE = 127
 _HINT = "Save the model as .onnx, which has more operators"
 
 
-def write(graph: Graph) -> bytes:
+def write(graph: Graph, *, int4: bool = True) -> bytes:
     """``graph``, each of whose nodes is one operator of the format, as the bytes of a .tflite file.
 
-    Tensor numbers follow the order of use. Raises VerifyError for what the format cannot express.
+    Tensor numbers follow the order of use. Without ``int4`` nothing is packed. Raises VerifyError for what the format
+    cannot express.
     """
-    return _Writer(graph).file()
+    return _Writer(graph, int4).file()
+
+
+def _packed(operations: Iterable[_Operation]) -> set[Value]:
+    """The constants that all their readers want as int4."""
+    found: dict[Value, bool] = {}
+    for operation in operations:
+        for place, value in enumerate(operation.form.inputs):
+            if value is not None and value.data is not None:
+                found[value] = found.get(value, True) and place in operation.form.int4
+    return {value for value, wanted in found.items() if wanted}
 
 
 def _numbered(inputs: Sequence[Value], outputs: Sequence[Value], operations: Sequence[_Operation]) -> dict[Value, int]:
@@ -76,13 +89,18 @@ def _form(node: Node) -> TFLiteForm:
 
 
 def _flexbuffer(options: Mapping[str, Option | str]) -> bytes:
-    """A FlexBuffers map of integers."""
+    """A FlexBuffers map of numbers."""
     from flatbuffers import flexbuffers
 
     builder: Any = flexbuffers.Builder()
     with builder.Map():
         for name, value in options.items():
-            builder.Int(name, value)
+            if isinstance(value, bool):
+                builder.Bool(name, value)
+            elif isinstance(value, float):
+                builder.Float(name, value)
+            else:
+                builder.Int(name, value)
     return bytes(builder.Finish())
 
 
@@ -100,7 +118,7 @@ class _Operation:
 
 
 class _Writer:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, int4: bool) -> None:
         import flatbuffers
         import tflite
 
@@ -114,17 +132,33 @@ class _Writer:
         self._main += [_Operation(_form(node), _ordinary(node)) for node in graph.nodes]
         self._main += map(_operation, tflite_states.assignments(stored))
         self._once = [*map(_operation, tflite_states.initialization(stored))]
+        self._called: dict[Graph, list[_Operation]] = {}
+        self._call(self._main)
+        inner = [*itertools.chain(*self._called.values())]
+        self._packed = _packed([*self._main, *inner]) if int4 else set()
         self._codes: dict[tuple[str, int, bool], int] = {}
-        for operation in (*self._main, *self._once):
+        for operation in (*self._main, *self._once, *inner):
             self._codes.setdefault(_code(operation.form), len(self._codes))
         # Buffer 0 is empty and serves every computed tensor.
         self._buffers = [self._table("Buffer", {})]
+
+    def _call(self, operations: Sequence[_Operation]) -> None:
+        """Notes the sub-graphs that operations run, and those of their operators."""
+        for graph in (graph for operation in operations for graph in operation.form.graphs.values()):
+            if graph not in self._called:
+                self._called[graph] = [_Operation(_form(node), node.outputs) for node in graph.nodes]
+                self._call(self._called[graph])
+
+    def _place(self, graph: Graph) -> int:
+        """The number of a sub-graph in the file."""
+        return 1 + bool(self._once) + list(self._called).index(graph)
 
     def file(self) -> bytes:
         """The file."""
         subgraphs = [self._subgraph("main", self._graph.inputs, self._graph.outputs, self._main)]
         if self._once:
             subgraphs.append(self._subgraph("once", (), (), self._once))
+        subgraphs += [self._subgraph(g.name, g.inputs, g.outputs, made) for g, made in self._called.items()]
         codes = [self._operator_code(*code) for code in self._codes]
         model = self._table(
             "Model",
@@ -149,7 +183,8 @@ class _Writer:
             index = 0
             if value.data is not None:
                 index = len(self._buffers)
-                self._buffers.append(self._table("Buffer", {"Data": self._data(value.data.tobytes())}))
+                data = pack(value.data) if value in self._packed else value.data
+                self._buffers.append(self._table("Buffer", {"Data": self._data(data.tobytes())}))
             tensors.append(self._tensor(value, names[value], index))
         made = [self._operator(operation, numbers) for operation in operations]
         return self._table(
@@ -164,10 +199,11 @@ class _Writer:
         )
 
     def _tensor(self, value: Value, name: str, buffer: int) -> int:
+        kind = "RESOURCE" if value in self._handles else "INT4" if value in self._packed else value.type.dtype.name
         fields: dict[str, Any] = {
             "Name": self._builder.CreateString(name),
             "Shape": self._numbers(value.shape, np.int32),
-            "Type": getattr(self._schema.TensorType, "RESOURCE" if value in self._handles else value.type.dtype.name),
+            "Type": getattr(self._schema.TensorType, kind),
             "Buffer": buffer,
             "HasRank": True,
         }
@@ -216,6 +252,7 @@ class _Writer:
         if form.options_table is not None:
             fields["BuiltinOptionsType"] = getattr(self._schema.BuiltinOptions, form.options_table)
             options = {name: self._option(value) for name, value in form.options.items()}
+            options |= {name: self._place(graph) for name, graph in form.graphs.items()}
             fields["BuiltinOptions"] = self._table(form.options_table, options)
         return self._table("Operator", fields)
 

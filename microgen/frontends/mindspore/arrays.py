@@ -201,10 +201,10 @@ def _sliced(call: Call, x: Value, begin: tuple[int, ...], size: tuple[int, ...],
 
 @primitive("Gather")
 def _gather(call: Call) -> Item:
-    x = call.tensor(0)
-    if call.integer("batch_dims", 3, 0):
-        raise VerifyError("batch_dims is not supported")
-    return call.b.add(Gather(call.axis(call.integer("axis", 2, 0), len(x.shape))), x, call.tensor(1))
+    x, indices = call.tensor(0), call.tensor(1)
+    batch_dims = call.integer("batch_dims", 3, 0)
+    batch_dims += len(indices.shape) if batch_dims < 0 else 0
+    return call.b.add(Gather(call.axis(call.integer("axis", 2, 0), len(x.shape)), batch_dims), x, indices)
 
 
 @primitive("GatherD")
