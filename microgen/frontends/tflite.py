@@ -35,6 +35,7 @@ SUFFIXES = (".tflite",)
 _IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
 _CUSTOM = "CUSTOM"
+_ETHOS_U = f"{_CUSTOM} ethos-u"
 _LOOKUP = "EMBEDDING_LOOKUP"
 _SHAPE_TYPES = (DType.INT32, DType.INT64)
 _FILE_HINT = "Give a .tflite file as the TensorFlow Lite converter writes it"
@@ -158,6 +159,7 @@ class _Importer:
         return {key: v.const if v.is_const else np.array(values[v][0]) for key, v in assigned.items()}
 
     def _import(self) -> None:
+        self._check_not_compiled()
         self._check_computed()
         for layer in self._layers:
             self._add(layer)
@@ -196,6 +198,14 @@ class _Importer:
         if not outputs and operator not in tflite_states.OPERATORS:
             raise InputError(f"{operator} has no output", where=record.path)
         return _Layer(record, operator, custom, inputs, outputs)
+
+    def _check_not_compiled(self) -> None:
+        """UnsupportedError for what Vela wrote: its operators hold an NPU's commands."""
+        for layer in self._layers:
+            if layer.operator == _ETHOS_U:
+                what = f"{layer.record.path} ({layer.operator}): the file was compiled for an Ethos-U NPU already"
+                hint = "Give microgen the file that Vela was given, and the NPU with --npu, e.g. --npu ethos-u55-128"
+                raise UnsupportedError([what], hint=hint)
 
     def _check_computed(self) -> None:
         """InputError when a layer or the caller reads a tensor that holds nothing."""

@@ -97,6 +97,14 @@ def test_files() -> None:
         load(data.replace(b"fft_length", b"fft_lengti"))
 
 
+def test_what_was_compiled_for_an_npu() -> None:
+    data = write(sampling.single(SignalRfft(16), "rfft", [TensorType(DType.INT16, (16,))], None).graph)
+    compiled = data.replace(b"\x0a\0\0\0SignalRfft", b"\x07\0\0\0ethos-u\0\0\0")
+    with pytest.raises(UnsupportedError, match="compiled for an Ethos-U NPU already") as error:
+        load(compiled)
+    assert "--npu" in error.value.hint
+
+
 def refusal(op: Op, *inputs: TensorType | Value) -> str:
     """Why a file with this operator is not taken."""
     operands = tuple(Value(f"i{i}", v) if isinstance(v, TensorType) else v for i, v in enumerate(inputs))
