@@ -3,6 +3,8 @@
 #ifndef MG_MVE_SCALE_H
 #define MG_MVE_SCALE_H
 
+#include <stdint.h>
+
 #include "mg_mve.h"
 
 /* How values of one operand, or sums, come to the next scale. */

@@ -3,6 +3,7 @@
 #ifndef MG_REQUANTIZE_S64_H
 #define MG_REQUANTIZE_S64_H
 
+#include "microgen_nn.h"
 #include "mg_support.h"
 
 /*

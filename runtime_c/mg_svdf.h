@@ -3,6 +3,7 @@
 #ifndef MG_SVDF_H
 #define MG_SVDF_H
 
+#include "microgen_nn.h"
 #include "mg_support.h"
 
 /* Are the sizes of a layer of `features` rows, `rank` of them to an output, possible? */

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tflite
 
-from microgen.errors import InputError, UnsupportedError
+from microgen.errors import InputError, UnsupportedError, VerifyError
 from microgen.frontends.tflite import load
 from microgen.passes import optimize
 from microgen.runtime import Session
@@ -126,10 +126,16 @@ def test_a_shape_as_output() -> None:
     assert load(file(["SHAPE"], [], graph)).outputs[0].const.tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("model", [flatten(3), flatten(-4), flatten(NewAxisMask=1)])
+@pytest.mark.parametrize("model", [flatten(3), flatten(-4)])
 def test_nonsense_is_refused(model: bytes) -> None:
     with pytest.raises(UnsupportedError, match="STRIDED_SLICE"):
         load(model)
+
+
+def test_another_shape_than_computed() -> None:
+    """With a new axis in place of the batch, the target has three dimensions in place of two."""
+    with pytest.raises(VerifyError, match="Reshape"):
+        load(flatten(NewAxisMask=1))
 
 
 def test_declared_shape_that_contradicts() -> None:

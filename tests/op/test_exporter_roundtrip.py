@@ -19,6 +19,8 @@ from microgen.ops.base import Op, Sample
 from microgen.ops.registry import operators
 
 _NAME = re.compile(r' "(?:[^"\\]|\\.)*"')
+#: The reference interpreter has no dense layer with weights of four bits and several scales: they are written in int8.
+_WIDENED = ("FullyConnected", "i4_per_channel")
 _FLOAT = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
 
 
@@ -46,7 +48,10 @@ def test_samples_survive_export(operator: Any) -> None:
     for sample, data in files(operator):
         assert data == save(sample.graph), sample.id
         graph = load(data, sample.graph.name)
-        assert _structure(graph) == _structure(sample.graph), sample.id
+        expected = _structure(sample.graph)
+        if (operator.name, sample.id) == _WIDENED:
+            expected = expected.replace("weight_bits=4", "weight_bits=8")
+        assert _structure(graph) == expected, sample.id
         for before, after in zip(sample.graph.constants(), graph.constants(), strict=True):
             assert before.const.tobytes() == after.const.tobytes(), sample.id
         # The axis of a single scale says nothing and is not kept; from then on the bytes stay the same.
