@@ -314,6 +314,10 @@ def _prepare(
     isa = Isa.PORTABLE if options.kernels == "portable" else Isa(board.core.isa)
     start = unpacking(source, graph) if options.hybrid_weights == "ram" else ()
     plan = make_plan(graph, Target(isa, _library(options)), start)
+    if plan.arena_bytes > board.ram_size:  # before anything of that size is made here
+        # A pattern may be for another network's constants.
+        regions = replace(options, place={role: region for role, region in options.place.items() if "/" not in role})
+        _check_fits([codegen.NetworkInput(plan, name, model_file, sha256, layouts)], board, regions)
     check(plan)
     example = make_example(graph) if codegen.needs_example(options.projects, board) else None
     notes = {} if options.frontend is None else {"samples": options.frontend.description}

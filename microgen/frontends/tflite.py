@@ -27,6 +27,7 @@ from microgen.frontends.tflite_tensors import Tensors
 from microgen.mindir import Array, DType, Graph, Node, TensorType, Value, verify
 from microgen.ops.base import op_of
 from microgen.ops.dequantize import Dequantize
+from microgen.ops.known import evaluated
 from microgen.ops.registry import by_tflite_custom_code, by_tflite_name
 from microgen.ops.tflite_form import Option, TFLiteSource
 
@@ -154,7 +155,7 @@ class _Importer:
         values: dict[Value, Array] = {}
         for node in self._nodes:
             arrays = [None if v is None else (v.const[None] if v.is_const else values[v]) for v in node.inputs]
-            values.update(zip(node.outputs, op_of(node).evaluate(node, arrays), strict=True))
+            values.update(zip(node.outputs, evaluated(node, arrays), strict=True))
         assigned = self._states.assigned()
         return {key: v.const if v.is_const else np.array(values[v][0]) for key, v in assigned.items()}
 
@@ -399,6 +400,8 @@ class _Importer:
             if layer.operator == tflite_control.UNPACK:
                 axis = options("Axis")
                 assert isinstance(axis, int)
+                if len(operands) != 1:
+                    raise VerifyError(f"has {len(operands)} inputs, not 1")
                 views, (source,) = tflite_moves.taken_over(layer.operator, operands, outputs)
                 assert source is not None
                 self._nodes += [*views, *tflite_control.unpack(source, axis, outputs)]
@@ -489,7 +492,7 @@ class _Importer:
         self._tensors.restore()
         for index, value in zip(self._inputs, operands, strict=True):
             inner = self._tensors[index].value
-            if inner is not None and inner.type.dtype is not value.type.dtype:
+            if inner is not None and (inner.type.dtype is not value.type.dtype or _scaled_otherwise(inner, value)):
                 raise VerifyError(f"a subgraph takes {inner.type} and is given {value.type}")
             self._tensors.replace(index, value)
         self._import()
@@ -585,6 +588,11 @@ class _Importer:
         if found != schema:
             raise InputError(f"{layer.operator}'s options are {found}, not {schema}", where=layer.record.path)
         return layer.record.child("BuiltinOptions", schema)
+
+
+def _scaled_otherwise(one: Value, other: Value) -> bool:
+    """Whether the same bytes mean other numbers: both have quantization parameters, and they differ."""
+    return one.type.quant is not None and other.type.quant is not None and one.type.quant != other.type.quant
 
 
 def _short(name: str) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from microgen import arith
+from microgen.errors import VerifyError
 from microgen.mindir import DType, TensorType, Value
+from microgen.mindir.types import MAX_TENSOR_BYTES
 
 
 class Activation(enum.Enum):
@@ -116,6 +118,14 @@ def padding_kind(
         if same_or_valid(kind, size, kernel, stride, dilation) == padding:
             return kind
     return None
+
+
+def check_padded(image: Value, padding: Padding) -> None:
+    """VerifyError when an image with its padding around it, which the host makes, is larger than any tensor may be."""
+    height, width = image_size(image)
+    rows, columns = height + padding.top + padding.bottom, width + padding.left + padding.right
+    if image.shape[0] * rows * columns * image.shape[3] * 4 > MAX_TENSOR_BYTES:
+        raise VerifyError(f"{rows}×{columns} with its padding is larger than {MAX_TENSOR_BYTES >> 20} MiB")
 
 
 def window_output(

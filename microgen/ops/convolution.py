@@ -17,6 +17,7 @@ from microgen.ops.attributes import (
     NO_PADDING,
     Activation,
     Padding,
+    check_padded,
     image_size,
     padding_kind,
     same_or_valid,
@@ -123,6 +124,7 @@ class Convolution(Op):
         bias = node.optional_input(2)
         if bias is not None and bias.type.elements != channels:
             raise VerifyError(f"{bias.type.elements} biases for {channels} output channels")
+        check_padded(image, self.padding)
         height, width = window_output(image_size(image), self.kernel(node), self.stride, self.dilation, self.padding)
         if min(height, width) < 1:
             raise VerifyError(f"the {self.kernel(node)} window does not fit into the padded input {image.shape}")

@@ -37,10 +37,12 @@ class OneHot(Op):
 
     @classmethod
     def from_tflite(cls, source: TFLiteSource) -> tuple[Op, tuple[Value | None, ...]]:
-        (depth,) = source.integers(1) or (0,)
+        depths = source.integers(1)
+        if len(depths) != 1:
+            raise VerifyError(f"has {len(depths)} depths, not 1")
         both = np.array([source.const(3).reshape(-1)[0], source.const(2).reshape(-1)[0]])
         values = sampling.constant("values", both, source.input(2).type.quant)
-        return cls(depth, source.int_option("Axis")), (source.input(0), values)
+        return cls(depths[0], source.int_option("Axis")), (source.input(0), values)
 
     def to_tflite(self, node: Node) -> TFLiteForm:
         values = node.input(1)

@@ -17,6 +17,7 @@ from microgen.ops.attributes import (
     NO_PADDING,
     Activation,
     Padding,
+    check_padded,
     image_size,
     padding_kind,
     same_or_valid,
@@ -73,6 +74,7 @@ class Pooling(Op):
         image = node.input(0)
         if len(image.shape) != 4:
             raise VerifyError(f"the input must have 4 dimensions, not {len(image.shape)}")
+        check_padded(image, self.padding)
         height, width = window_output(image_size(image), self.kernel, self.stride, (1, 1), self.padding)
         if min(height, width) < 1:
             raise VerifyError(f"the {self.kernel} window does not fit into the padded input {list(image.shape)}")

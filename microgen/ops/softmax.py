@@ -160,9 +160,7 @@ is below 1
         if quant is None or not quant.is_per_tensor:
             return None
         factor = self.beta * quant.scale
-        if is_int16(node) and 0.0 < factor < 1.0:
-            return None
-        if math.isfinite(factor) and factor * 2.0**26 > 1.0:
+        if 0.0 < factor < 1.0 if is_int16(node) else math.isfinite(factor) and factor * 2.0**26 > 1.0:
             return None
         return f"beta is {self.beta:.9g}, the input scale {quant.scale:.9g}"
 

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 
 from microgen.mindir import Graph, Operator
-from microgen.ops.base import op_of
 from microgen.ops.dequantize import Dequantize
+from microgen.ops.known import evaluated
 
 
 def fold_constants(graph: Graph, only: tuple[type[Operator], ...] = (Operator,)) -> bool:
@@ -37,7 +37,7 @@ def _fold(graph: Graph, only: tuple[type[Operator], ...], spared: tuple[type[Ope
         if not operands or not all(v.is_const for v in operands):
             continue
         arrays = [None if v is None else v.const[None] for v in node.inputs]
-        for value, result in zip(node.outputs, op_of(node).evaluate(node, arrays), strict=True):
+        for value, result in zip(node.outputs, evaluated(node, arrays), strict=True):
             data = np.ascontiguousarray(result[0], dtype=value.type.dtype.numpy).reshape(value.shape)
             graph.replace_value(value, dataclasses.replace(value, data=data))
         graph.remove_nodes([next(n for n in graph.nodes if n.outputs == node.outputs)])

@@ -18,11 +18,12 @@ class PlanError(AssertionError):
 def check(plan: Plan) -> None:
     """Raise PlanError when any step would read a byte that does not hold what it should.
 
-    Every byte of the arena carries the number of the tensor whose content it holds. Views give their content
+    Every word of the arena carries the number of the tensor whose content it holds. Views give their content
     a second name, everything else that is written gets a new number; inputs must be whole when they are read
     and outputs when the last step is done. States are left where they were found, and nothing else is written there.
     """
-    content = np.zeros(plan.arena_bytes, dtype=np.int64)
+    # Everything starts at a multiple of four bytes, so that words tell as much as bytes.
+    content = np.zeros(-(-plan.arena_bytes // 4), dtype=np.int32)
     number: dict[Value, int] = {}
 
     def span(value: Value) -> slice:
@@ -31,7 +32,7 @@ def check(plan: Plan) -> None:
             raise PlanError(f"{value.name}: [{start}, +{value.type.nbytes}) is outside of the arena")
         if start % max(4, value.type.dtype.size):
             raise PlanError(f"{value.name}: offset {start} is not aligned")
-        return slice(start, start + value.type.nbytes)
+        return _words(start, value.type.nbytes)
 
     def write(value: Value) -> None:
         number[value] = len(number) + 1
@@ -64,7 +65,7 @@ def check(plan: Plan) -> None:
             end = start + step.scratch_bytes
             if start % alignment or start < plan.state_bytes or end > plan.arena_bytes:
                 raise PlanError(f"{node.name}: scratch is misplaced")
-            content[start : start + step.scratch_bytes] = -1
+            content[_words(start, step.scratch_bytes)] = -1
             for operand in node.inputs:
                 if operand is not None and operand not in inside:
                     expect(operand, f"{node.name}: scratch")
@@ -81,12 +82,17 @@ def check(plan: Plan) -> None:
             expect(value, node.name)
         for value in inside & set(node.outputs):
             content[span(value)] = -1
-        if step.scratch_bytes and (content[step.scratch_offset : step.scratch_offset + step.scratch_bytes] != -1).any():
+        if step.scratch_bytes and (content[_words(step.scratch_offset, step.scratch_bytes)] != -1).any():
             raise PlanError(f"{node.name}: scratch and output overlap")
         for value in inside & set(node.outputs):
             content[span(value)] = number[value]
     for value in (*plan.graph.results, *plan.made_at_start):
         expect(value, "results")
+
+
+def _words(start: int, size: int) -> slice:
+    """The words in which ``size`` bytes lie that begin with one."""
+    return slice(start // 4, -(-(start + size) // 4))
 
 
 def _check_sub_graphs(step: Step) -> None:

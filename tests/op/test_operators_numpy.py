@@ -161,7 +161,7 @@ def reference(sample: Sample, inputs: Sequence[Array]) -> list[Array] | None:
     graph = sample.graph
     (node,) = graph.nodes
     quantized = is_quantized(graph)
-    if quantized and list(op_of(node).problems(node, device=True)) or (node.op.name, sample.id) in NONSENSE:
+    if (quantized and list(op_of(node).problems(node, device=True))) or (node.op.name, sample.id) in NONSENSE:
         return None
     found: list[Array] | None = None
     with contextlib.suppress(VerifyError, oracle.OracleRefused):
